@@ -1,0 +1,1 @@
+"""The Remelt ledger: usable without HTTP."""

@@ -25,13 +25,17 @@ EVENT_CODES: Final[dict[str, Code]] = {
     "FIELD_MISSING": Code(422, "a required field is absent"),
     "FIELD_INVALID": Code(422, "a field has the wrong type, shape or value"),
     "KIND_UNKNOWN": Code(422, "no such kind of event in these rules"),
-    "NUMBER_NOT_EXACT": Code(422, "a number that is not exact: float, exponent, fraction of a unit"),
+    "NUMBER_NOT_EXACT": Code(
+        422, "a number that is not exact: float, exponent, fraction of a unit"
+    ),
     "UNIT_UNKNOWN": Code(422, "a number followed by a unit that is not ours"),
     "ELEMENT_UNKNOWN": Code(422, "not the symbol of a chemical element"),
     "VOCABULARY_UNKNOWN": Code(422, "a word that is not in its list"),
     "ASSAY_SUM_OVER_100": Code(422, "the contents of an assay add up to more than 100 %"),
     "ORIGIN_SPLIT_INVALID": Code(422, "origin shares do not add up to exactly 100 %"),
-    "ORIGIN_EVIDENCE_MISSING": Code(422, "an origin class without evidence of a type that proves it"),
+    "ORIGIN_EVIDENCE_MISSING": Code(
+        422, "an origin class without evidence of a type that proves it"
+    ),
     "TIME_INVALID": Code(422, "not an RFC 3339 time with offset, or not a date"),
     "LOG_MISMATCH": Code(409, "the statement is meant for another log"),
     "IDEMPOTENCY_CONFLICT": Code(409, "this id was used by this party with other content"),
@@ -68,7 +72,9 @@ EVENT_CODES: Final[dict[str, Code]] = {
     "MASS_NOT_CLOSED": Code(422, "outputs and inputs do not weigh the same"),
     "ELEMENT_GAIN_OUT_OF_TOLERANCE": Code(422, "more of an element comes out than went in"),
     "CLASS_CHANGE_FORBIDDEN": Code(422, "this event cannot give this origin class to this metal"),
-    "SCRAP_SCOPE_SAME_PROCESS": Code(422, "run-around scrap is not recycled within its own process"),
+    "SCRAP_SCOPE_SAME_PROCESS": Code(
+        422, "run-around scrap is not recycled within its own process"
+    ),
     "ASSAY_MISSING": Code(422, "the lot's assay does not mention the element"),
     "ASSAY_PROVISIONAL": Code(422, "the lot's assay is provisional"),
     "CLAIM_EXCEEDS_ORIGIN": Code(422, "the claim is larger than what the lot has of these classes"),

@@ -1,0 +1,1 @@
+"""Metal in, postings out: quantities, events, balances, rules. Pure; knows no trees."""
