@@ -432,7 +432,7 @@ def certificate_revoked(body: Any, path: str) -> dict[str, Any]:
 
 
 BODIES: dict[str, Check] = {
-    check.__name__: check  # type: ignore[attr-defined]
+    check.__name__: check
     for check in (
         log_opened, policy_set, party_registered, key_added, key_revoked, site_registered,
         lot_received, assay_recorded, run_recorded, run_finalized, scrap_declared, lot_dispatched,

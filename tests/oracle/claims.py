@@ -106,9 +106,7 @@ def certificate_issued(state: State, event: Event) -> None:
         for origin in order:
             taken = min(left, state.lot(name).get(substance, {}).get((origin, ""), 0))
             left -= taken
-            state.post(
-                f"lot:{name}", {substance: {(origin, ""): -taken, (origin, serial): taken}}
-            )
+            state.post(f"lot:{name}", {substance: {(origin, ""): -taken, (origin, serial): taken}})
             if taken:
                 claimed[origin] = claimed.get(origin, 0) + taken
         assert left == 0, "the free grams were counted"
@@ -161,6 +159,7 @@ def may_free(state: State, event: Event, certificate: Certificate, serial: str) 
     """Do the lots named allow the grams to be free again?"""
     body = event["body"]
     lots = body.get("lots", [])
+    keeper: str | None
     if certificate.holder is None:
         keeper, share = certificate.issuer, sum(certificate.claimed.values())
     elif "consent" in body:

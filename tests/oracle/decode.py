@@ -25,6 +25,10 @@ def parse(line: bytes) -> dict[str, Any]:
         twice.extend(name for name in names if names.count(name) > 1)
         return dict(found)
 
+    def number(digits: str) -> int:
+        floats.append(digits)
+        return 0
+
     def constant(name: str) -> None:
         raise ValueError(name)
 
@@ -32,7 +36,7 @@ def parse(line: bytes) -> dict[str, Any]:
         value = json.loads(
             line.decode("utf-8"),
             object_pairs_hook=pairs,
-            parse_float=lambda s: floats.append(s) or 0,  # type: ignore[func-returns-value]
+            parse_float=number,
             parse_constant=constant,
             parse_int=lambda s: int(s[:40]),
         )

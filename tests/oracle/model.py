@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
-from tests.oracle import claims, moves, receipts, registers, runs
+from tests.oracle import claims, finals, moves, receipts, registers, runs
 from tests.oracle.decode import decode, parse
 from tests.oracle.refuse import Refused
 from tests.oracle.state import Certificate, State, under_serial
@@ -21,7 +22,7 @@ RULES: dict[str, Callable[[State, dict[str, Any]], None]] = {
     "lot_received": receipts.lot_received,
     "assay_recorded": receipts.assay_recorded,
     "run_recorded": runs.run_recorded,
-    "run_finalized": runs.run_finalized,
+    "run_finalized": finals.run_finalized,
     "scrap_declared": receipts.scrap_declared,
     "lot_dispatched": moves.lot_dispatched,
     "lot_returned": moves.lot_returned,
@@ -67,8 +68,6 @@ def apply(state: State, line: bytes, number: int) -> int:
 
 def raise_if_refused(state: State, event: dict[str, Any]) -> None:
     """Would another rule refuse this first?"""
-    import copy
-
     RULES[event["kind"]](copy.deepcopy(state), event)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.oracle.attribution import contents
 from tests.oracle.common import (
     Event,
     actor,
@@ -16,9 +17,9 @@ from tests.oracle.common import (
     not_empty,
     touch,
 )
+from tests.oracle.finals import remove
 from tests.oracle.quantity import BILLION, largest_remainder, part_of, part_of_up
 from tests.oracle.refuse import Refused
-from tests.oracle.runs import contents, remove
 from tests.oracle.state import NONE, Balance, Line, Lot, State, grams, serials
 from tests.oracle.words import TICKET_TYPES
 
@@ -158,9 +159,7 @@ def scrap_declared(state: State, event: Event) -> None:
         raise Refused("SCRAP_SCOPE_SAME_PROCESS", "body.lot", "its own internal scrap")
     for substance, lines in before.items():
         moved = lines.get(("PRIM", ""), 0)
-        state.post(
-            f"lot:{name}", {substance: {("PRIM", ""): -moved, (body["class"], ""): moved}}
-        )
+        state.post(f"lot:{name}", {substance: {("PRIM", ""): -moved, (body["class"], ""): moved}})
     lot.touched = True
     lot.marks = lot.marks | {("declared", body["from_scope"])}
     touch(state, event, name)

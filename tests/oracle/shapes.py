@@ -139,7 +139,8 @@ def instant(value: Any, path: str) -> int:
     if match is None:
         raise Refused("TIME_INVALID", path, value)
     try:
-        local = datetime.datetime(*(int(match[i]) for i in range(1, 7)))
+        year, month, day, hour, minute, second = (int(match[i]) for i in range(1, 7))
+        local = datetime.datetime(year, month, day, hour, minute, second)
     except ValueError as error:
         raise Refused("TIME_INVALID", path, value) from error
     minutes = 0

@@ -37,7 +37,6 @@ class Lot:
     made_at: str  # site of the receipt or the run
     run: str | None = None  # the run that made it; None: a receipt
     step: str | None = None
-    heel: bool = False
     in_transit: bool = False
     touched: bool = False
     grade: str = "provisional"
@@ -60,12 +59,12 @@ class Run:
     party: str
     site: str
     step: str
-    pool: Balance
-    gain: dict[str, int]
-    silent: list[tuple[int, set[str]]]  # OTHER of inputs, additions, heel; what each mentions
-    outputs: dict[str, dict[str, Any]]  # lot -> role, wet, lines
-    heel: Balance
-    loss: Balance
+    pool: Balance = field(default_factory=dict)
+    gain: dict[str, int] = field(default_factory=dict)
+    silent: list[tuple[int, set[str]]] = field(default_factory=list)
+    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)  # lot -> role, mass, lines
+    heel: Balance = field(default_factory=dict)
+    loss: Balance = field(default_factory=dict)
 
 
 @dataclass
