@@ -181,7 +181,8 @@ def compare(entry: Entry, outcome: Outcome) -> None:
         path, left, right = difference
         raise ProofError(
             "ENTRY_DIFFERS",
-            f"entry {entry.n}: {name}: {' '.join(path)}: the log says {left}, the rules say {right}",
+            f"entry {entry.n}: {name}: {' '.join(path)}: "
+            f"the log says {left}, the rules say {right}",
             field=".".join((name, *path)),
             value=left,
             hint="the entry was not made by these rules from this statement",
@@ -201,6 +202,21 @@ def first_difference(
                 return deeper
         return None
     return None if left == right else (path, left, right)
+
+
+def refuse_other_content(first: Any, second: Any, event_id: str) -> None:
+    """ConflictError IDEMPOTENCY_CONFLICT naming the first field in which two payloads differ."""
+    difference = first_difference(first, second, ())
+    if difference is None:
+        return
+    path, _, value = difference
+    raise ConflictError(
+        "IDEMPOTENCY_CONFLICT",
+        f"id: {event_id} was used with other content: {'.'.join(path)} differs",
+        field=".".join(path),
+        value=value,
+        hint="repeat the event exactly, or give the new one an id of its own",
+    )
 
 
 # Private fields: SD-JWT disclosures (RFC 9901), flat, at the top level.

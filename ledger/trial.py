@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ledger import clock, entry
 from ledger.book import bodies, encoding, events, fold, rules, state, totals
-from ledger.errors import ConflictError, LedgerError
+from ledger.errors import LedgerError
 
 ORIGIN: Final = "try"
 OPERATOR: Final = "OPERATOR"
@@ -43,7 +43,7 @@ class Trial:
         payload = dict(event.payload)
         known = self.seen.get((event.party, event.id))
         if known is not None:
-            refuse_other_content(known[0], payload, event.id)
+            entry.refuse_other_content(known[0], payload, event.id)
             return known[1]
         clock_ms = max(self.clock_ms, event.occurred_at_ms)
         outcome = rules.decide(event, clock_ms, self.memory, None)
@@ -56,21 +56,6 @@ class Trial:
         self.lines[self.size] = line
         self.clock_ms, self.size = clock_ms, self.size + 1
         return self.size - 1
-
-
-def refuse_other_content(first: dict[str, Any], second: dict[str, Any], event_id: str) -> None:
-    """IDEMPOTENCY_CONFLICT naming the first field in which two payloads differ."""
-    difference = entry.first_difference(first, second, ())
-    if difference is None:
-        return
-    path, _, value = difference
-    raise ConflictError(
-        "IDEMPOTENCY_CONFLICT",
-        f"id: {event_id} was used with other content: {'.'.join(path)} differs",
-        field=".".join(path),
-        value=value,
-        hint="repeat the event exactly, or give the new one an id of its own",
-    )
 
 
 def _with_defaults(event: events.Event, line: int) -> events.Event:

@@ -307,6 +307,38 @@ def _kid_key(jwk: dict[str, str] | None) -> str:
     return f"key:{jose.thumbprint(jwk or {})}"
 
 
+def stored_key(key: str) -> str:
+    """The key under which an object is kept: a lot's transit account is the lot's."""
+    return "lot:" + key.removeprefix("transit:") if key.startswith("transit:") else key
+
+
+def mentioned(event: Event) -> list[str]:
+    """The keys an event names, for loading them at once; rules may ask for more."""
+    keys = ["log", f"party:{event.party}"]
+    if event.site:
+        keys.append(f"site:{event.site}")
+    body = event.body
+    if isinstance(body, bodies.LotReceived | bodies.AssayRecorded | bodies.ScrapDeclared):
+        keys += [f"lot:{body.lot}", f"receipt:{body.lot}"]
+    match body:
+        case bodies.RunRecorded() as run:
+            keys += [f"run:{run.run}", f"lot:{event.site}/HEEL-{run.equipment}"]
+            keys += [f"lot:{named.lot}" for named in (*run.inputs, *run.outputs)]
+        case bodies.RunFinalized() as done:
+            keys += [f"run:{done.run}", *(f"lot:{o.lot}" for o in done.outputs)]
+        case bodies.LotDispatched() | bodies.LotReturned() as moved:
+            keys += [f"consignment:{moved.consignment}", *(f"lot:{lot}" for lot in moved.lots)]
+        case bodies.LotArrived() as came:
+            keys += [f"consignment:{came.consignment}", *(f"lot:{a.lot}" for a in came.lots)]
+        case bodies.CertificateIssued() as issued:
+            keys += [f"lot:{lot}" for lot in issued.lots]
+        case bodies.CertificateRevoked() as revoked:
+            keys += [f"certificate:{revoked.serial}", *(f"lot:{lot}" for lot in revoked.lots)]
+        case _:
+            pass
+    return keys
+
+
 def uses(event: Event) -> list[str]:
     """What an event uses up once: tickets per site, documents per party."""
     body = event.body
@@ -337,8 +369,8 @@ class Memory:
     usage: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def find(self, key: str) -> tuple[int, State] | None:
-        """See Reader."""
-        found = self.objects.get(key)
+        """See Reader. A lot and what of it is on the road are one object."""
+        found = self.objects.get(stored_key(key))
         return found if found or self.below is None else self.below.find(key)
 
     def used(self, key: str) -> tuple[int, str] | None:

@@ -1,0 +1,135 @@
+"""Private keys at rest: the log's, the operator's, and those of custodial parties.
+
+Files are created with mode 0600 in a directory of mode 0700. Keys of custodial parties lie in the
+database, sealed with AES-256-GCM under the master key; the kid is bound in as associated data.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from ledger.book import jose
+from ledger.errors import CorruptError
+from ledger.settings import Settings
+from ledger.tlog import note
+
+_NONCE_BYTES: Final = 12
+
+
+def write_secret(path: Path, data: bytes) -> None:
+    """Create a file that only its owner reads. Raises FileExistsError rather than overwrite."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read(path: Path, what: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CorruptError(
+            "SETTING_INVALID",
+            f"{what}: cannot read {path}: {error.strerror}",
+            hint="create a ledger with `remelt init`, or name its directory with --data",
+        ) from error
+
+
+def create_log_key(settings: Settings, origin: str) -> note.Signer:
+    """Make the log's Ed25519 key, named like its origin."""
+    skey = note.generate_skey(origin, secrets.token_bytes(32))
+    write_secret(settings.keys / "log.key", skey.encode() + b"\n")
+    return note.parse_skey(skey)
+
+
+def load_log_key(settings: Settings) -> note.Signer:
+    """The log's signing key."""
+    return note.parse_skey(_read(settings.keys / "log.key", "log key").decode().strip())
+
+
+def new_party_key() -> ec.EllipticCurvePrivateKey:
+    """A fresh P-256 key."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def save_party_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
+    """Write a party's own key as PKCS 8 PEM, unencrypted, for its owner only."""
+    write_secret(path, _pem(key))
+
+
+def load_party_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    """A party's key from PEM."""
+    return _from_pem(_read(path, "key"), str(path))
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def _from_pem(pem: bytes, where: str) -> ec.EllipticCurvePrivateKey:
+    try:
+        key = serialization.load_pem_private_key(pem, None)
+    except (ValueError, TypeError) as error:
+        raise CorruptError("SETTING_INVALID", f"{where}: no private key in PEM") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise CorruptError("SETTING_INVALID", f"{where}: not a P-256 key")
+    return key
+
+
+def kid_of(key: ec.EllipticCurvePrivateKey) -> str:
+    """The thumbprint statements name."""
+    return jose.thumbprint(jose.public_jwk(key.public_key()))
+
+
+def create_master_key(settings: Settings) -> None:
+    """Make the key that seals custodial keys, unless the environment holds one."""
+    if not settings.master_key:
+        write_secret(settings.keys / "master.key", secrets.token_hex(32).encode() + b"\n")
+
+
+def load_master_key(settings: Settings) -> bytes:
+    """The 32 bytes that seal custodial keys."""
+    text = settings.master_key or _read(settings.keys / "master.key", "master key").decode().strip()
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise CorruptError(
+            "SETTING_INVALID",
+            "REMELT_MASTER_KEY: want 64 hex digits",
+            hint="make one: python3 -c 'import secrets; print(secrets.token_hex(32))'",
+        )
+    return key
+
+
+def seal(master: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
+    """A custodial party's key, encrypted for the database."""
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    return nonce + AESGCM(master).encrypt(nonce, _pem(key), kid_of(key).encode())
+
+
+def unseal(master: bytes, sealed: bytes, kid: str) -> ec.EllipticCurvePrivateKey:
+    """The key again. CorruptError if master key or bytes are wrong."""
+    nonce, body = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+    try:
+        pem = AESGCM(master).decrypt(nonce, body, kid.encode())
+    except InvalidTag as error:
+        raise CorruptError(
+            "STORE_CORRUPT", f"key {kid}: cannot be unsealed", hint="is this the right master key?"
+        ) from error
+    return _from_pem(pem, kid)

@@ -1,0 +1,370 @@
+"""The one writer: pool -> decide -> append -> checkpoint -> commit -> wake (DESIGN.md section 5).
+
+Whatever is queued goes into one commit, without a timer: the queue fills while the last commit
+runs. Two processes may do this on one database: each transaction holds the write lock from its
+first moment and begins from the head it finds there.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, insert
+
+from ledger import entry
+from ledger.book import encoding, events, fold, jose, lines, rules, state, totals
+from ledger.book.rules.draft import Outcome
+from ledger.errors import CorruptError, LedgerError, RuleError
+from ledger.store import engine as engines
+from ledger.store import entries, objects, tables, writes
+from ledger.tlog import checkpoint, note, proof, tiles, tree
+
+POOL_MAX: Final = 20_000
+BATCH_MAX: Final = 1_000
+_LOGGER: Final = logging.getLogger("remelt.sequencer")
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A decoded, checked statement that waits for its place.
+
+    sent: the envelope as sent, for custodial parties; a retry is compared with it. sealed: the
+    new key of a custodial party, to be stored with the entry.
+    """
+
+    event: events.Event
+    statement: str
+    signer: rules.Signer
+    disclosures: tuple[entry.Disclosure, ...] = ()
+    sent: dict[str, Any] | None = None
+    sealed: tuple[str, str, bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The place of an entry in the log, and the checkpoint that covers it."""
+
+    n: int
+    leaf_hash: bytes
+    size: int
+    checkpoint: str
+    proof: tuple[bytes, ...]
+
+
+Result = Accepted | LedgerError
+
+
+@dataclass(slots=True)
+class _Group:
+    submissions: list[Submission]
+    future: Future[list[Result]]
+    with_proofs: bool
+
+
+@dataclass(slots=True)
+class _Edge:
+    """What the writer remembers between commits; dropped whenever it may be wrong."""
+
+    head: entries.Head
+    edge: tree.Edge
+    known: dict[str, tuple[int, state.State]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Work:
+    """One transaction."""
+
+    connection: Connection
+    head: entries.Head
+    memory: fold.Memory
+    batch: writes.Batch
+    now_ms: int
+    before: dict[tuple[str, str], tuple[int, bytes, bytes]]
+    hashes: list[bytes] = field(default_factory=list)
+    sealed: list[tuple[str, str, bytes]] = field(default_factory=list)
+    fresh: dict[tuple[str, str], tuple[Submission, int]] = field(default_factory=dict)
+
+
+class Sequencer:
+    """Orders statements into the log. One thread, one transaction at a time."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        log_id: str,
+        signer: note.Signer,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self.engine, self.log_id, self.signer, self.clock_ms = engine, log_id, signer, clock_ms
+        self.fatal: LedgerError | None = None
+        self._edge: _Edge | None = None
+        self._pool: queue.Queue[_Group | None] = queue.Queue()
+        self._waiting = 0
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what is queued, then end."""
+        self._pool.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def submit(
+        self, submissions: list[Submission], *, with_proofs: bool = True
+    ) -> Future[list[Result]]:
+        """Queue statements; the answers come after their commit. RuleError POOL_FULL."""
+        if self.fatal is not None:
+            raise RuleError("NOT_READY", f"the writer has stopped: {self.fatal.message}")
+        with self._lock:
+            if self._waiting + len(submissions) > POOL_MAX:
+                raise RuleError(
+                    "POOL_FULL",
+                    f"{self._waiting} events wait to be written, at most {POOL_MAX}",
+                    hint="send the same events again in a second; ids make that safe",
+                )
+            self._waiting += len(submissions)
+        group = _Group(submissions, Future(), with_proofs)
+        self._pool.put(group)
+        return group.future
+
+    def _run(self) -> None:
+        while (group := self._pool.get()) is not None:
+            groups = [group]
+            taken = len(group.submissions)
+            while taken < BATCH_MAX:
+                try:
+                    more = self._pool.get_nowait()
+                except queue.Empty:
+                    break
+                if more is None:
+                    self._pool.put(None)
+                    break
+                groups.append(more)
+                taken += len(more.submissions)
+            self._serve(groups)
+            with self._lock:
+                self._waiting -= taken
+
+    def _serve(self, groups: list[_Group]) -> None:
+        try:
+            self.commit(groups)
+        except Exception as error:
+            _LOGGER.exception("commit failed")
+            self._edge = None
+            if isinstance(error, CorruptError):
+                self.fatal = error
+            for group in groups:
+                if not group.future.done():
+                    group.future.set_exception(_unknown(error))
+
+    def commit(self, groups: list[_Group]) -> None:
+        """Decide and append everything in `groups` in one transaction, then wake their waiters."""
+        submissions = [s for group in groups for s in group.submissions]
+        with engines.writing(self.engine) as connection:
+            work = self._begin(connection, submissions)
+            places = [self._place(work, submission) for submission in submissions]
+            edge = self._append(work)
+            # The moment of truth: leaving this block commits. Before it nothing has happened,
+            # after it everything has; an exception here leaves the outcome unknown, and what we
+            # remember is dropped (_serve) so that the database decides.
+        self._edge = edge
+        answers = self._answers(edge, places, any(group.with_proofs for group in groups))
+        for group in groups:
+            count = len(group.submissions)
+            group.future.set_result(answers[:count])
+            answers = answers[count:]
+
+    def _begin(self, connection: Connection, submissions: list[Submission]) -> _Work:
+        head = entries.read_head(connection, self.log_id, lock=True)
+        if head is None:
+            raise CorruptError("STORE_CORRUPT", f"there is no log {self.log_id} here")
+        if self._edge is None or self._edge.head != head:
+            self._edge = _Edge(head, self._load_edge(connection, head))
+        if len(self._edge.known) > objects.CACHE_MAX:
+            self._edge.known.clear()
+        below = objects.Objects(self.log_id, connection, self._edge.known)
+        keys, uses = [], []
+        for submission in submissions:
+            keys += [*fold.mentioned(submission.event), f"key:{submission.signer.kid}"]
+            uses += fold.uses(submission.event)
+        below.prefetch(keys, uses)
+        ids = [(s.event.party, s.event.id) for s in submissions]
+        before = entries.find_events(connection, self.log_id, ids)
+        now_ms = max(self.clock_ms(), head.at_ms)
+        return _Work(
+            connection, head, fold.Memory(below), writes.Batch(self.log_id), now_ms, before
+        )
+
+    def _load_edge(self, connection: Connection, head: entries.Head) -> tree.Edge:
+        edge = tiles.edge_at(
+            head.size, lambda level, i: entries.read_tile(connection, self.log_id, level, i)
+        )
+        if head.size and tree.edge_root(edge) != head.root:
+            raise CorruptError(
+                "STORE_CORRUPT",
+                f"the tiles at size {head.size} do not give the root of the head",
+                hint="run `remelt audit`; tiles can be rebuilt from the entries",
+            )
+        return edge
+
+    def _place(self, work: _Work, submission: Submission) -> int | LedgerError:
+        """The index of a statement: a new one, that of its first coming, or why it is refused."""
+        event = submission.event
+        key = (event.party, event.id)
+        try:
+            rules.admit(event, work.memory)
+            if key in work.fresh:
+                first, n = work.fresh[key]
+                entry.refuse_other_content(content(first), content(submission), event.id)
+                return n
+            if key in work.before:
+                n, _, leaf = work.before[key]
+                self._compare_with_log(work, n, leaf, submission)
+                return n
+            outcome = rules.decide(event, work.now_ms, work.memory, submission.signer)
+            return self._accept(work, submission, outcome)
+        except CorruptError:
+            raise
+        except LedgerError as error:
+            return error
+
+    def _compare_with_log(self, work: _Work, n: int, leaf: bytes, submission: Submission) -> None:
+        payload = dict(encoding.decode_object(jose.parse(entry.parse(leaf).statement).payload))
+        sent = content(submission)
+        if submission.sent is not None:
+            texts = entries.read_disclosures(work.connection, self.log_id, n)
+            payload = unconcealed(payload, [entry.disclosure(text) for text in texts], sent)
+        entry.refuse_other_content(payload, sent, submission.event.id)
+
+    def _accept(self, work: _Work, submission: Submission, outcome: Outcome) -> int:
+        event, head = submission.event, work.head
+        n = head.size + len(work.hashes)
+        prev = work.hashes[-1] if work.hashes else head.last_leaf
+        leaf = entry.compose(n, work.now_ms, prev, submission.statement, outcome)
+        facts = state.Facts(
+            n, work.now_ms, event, submission.signer.kid, outcome.book, outcome.lots
+        )
+        leaf_hash = entry.leaf_hash(leaf)
+        work.memory.apply(facts, head.origin)
+        work.batch.add_entry(facts, leaf, leaf_hash, head.origin)
+        work.batch.add_disclosures(n, submission.disclosures)
+        self._follow_certificates(work, facts)
+        work.hashes.append(leaf_hash)
+        work.fresh[event.party, event.id] = (submission, n)
+        if submission.sealed is not None:
+            work.sealed.append(submission.sealed)
+        return n
+
+    def _follow_certificates(self, work: _Work, facts: state.Facts) -> None:
+        views = work.batch.certificates
+        for number in _serials(facts):
+            if number not in views:
+                found = entries.read_certificate(work.connection, self.log_id, number)
+                if found is not None:
+                    views[number] = found
+        views.update(totals.certificate_changes(facts, work.head.origin, views))
+
+    def _append(self, work: _Work) -> _Edge:
+        """Entries, tiles, views, root, checkpoint, head."""
+        assert self._edge is not None  # noqa: S101 (_begin set it)
+        if not work.hashes:
+            return self._edge
+        connection, head, log_id = work.connection, work.head, self.log_id
+        changed = tiles.add_leaves(
+            head.size, work.hashes, lambda level, i: entries.read_tile(connection, log_id, level, i)
+        )
+        edge = tree.edge_extend(self._edge.edge, work.hashes)
+        root = tree.edge_root(edge)
+        after = entries.Head(head.origin, edge.size, root, work.hashes[-1], work.now_ms)
+        signed = checkpoint.sign_checkpoint(
+            checkpoint.Checkpoint(head.origin, edge.size, root), [self.signer]
+        )
+        work.batch.objects = work.memory.objects
+        work.batch.write(connection)
+        for kid, party, sealed in work.sealed:
+            row = {"log_id": log_id, "kid": kid, "party": party, "sealed": sealed}
+            connection.execute(insert(tables.party_keys), row)
+        writes.write_tiles(connection, log_id, changed)
+        writes.write_checkpoint(connection, log_id, edge.size, signed.decode())
+        writes.swap_head(connection, log_id, head, after)
+        return _Edge(after, edge, self._edge.known | work.memory.objects)
+
+    def _answers(
+        self, edge: _Edge, places: list[int | LedgerError], with_proofs: bool
+    ) -> list[Result]:
+        size = edge.head.size
+        with engines.reading(self.engine) as connection:
+            signed = entries.read_checkpoint(connection, self.log_id, size) if size else ""
+            subtree = tiles.hash_reader(
+                size, lambda level, i: entries.read_tile(connection, self.log_id, level, i)
+            )
+            return [
+                place
+                if isinstance(place, LedgerError)
+                else Accepted(
+                    place,
+                    subtree(0, place),
+                    size,
+                    signed,
+                    tuple(proof.inclusion(place, size, subtree)) if with_proofs else (),
+                )
+                for place in places
+            ]
+
+
+def _serials(facts: state.Facts) -> Iterable[str]:
+    found = {
+        lines.serial_of(line)
+        for pages in facts.book.values()
+        for page in pages.values()
+        for line in page
+    }
+    if facts.event.kind == "certificate_revoked":
+        found.add(facts.event.payload["body"]["serial"])
+    return found - {""}
+
+
+def _unknown(error: Exception) -> LedgerError:
+    if isinstance(error, LedgerError):
+        return error
+    return RuleError(
+        "NOT_READY",
+        "the database did not say whether the commit happened",
+        hint="send the same event with the same id again: it is recorded once, whatever happened",
+    )
+
+
+def content(submission: Submission) -> dict[str, Any]:
+    """What a retry is compared on: the envelope as sent, or the signed payload."""
+    return submission.event.payload if submission.sent is None else submission.sent
+
+
+def unconcealed(
+    payload: dict[str, Any], disclosures: list[entry.Disclosure], sent: dict[str, Any]
+) -> dict[str, Any]:
+    """A logged payload as its custodial party sent it: private values back in their place.
+
+    Private fields that were erased since are not compared; nor is a key the server made.
+    """
+    clear = {k: v for k, v in payload.items() if k not in ("_sd", "_sd_alg")}
+    if len(disclosures) == len(payload.get("_sd", ())):
+        private = {d.name: d.value for d in disclosures}
+    else:
+        private = sent.get("private", {})
+    if private:
+        clear["private"] = private
+    sent_body = sent.get("body")
+    if isinstance(sent_body, dict) and "key" not in sent_body:
+        clear["body"] = {k: v for k, v in clear["body"].items() if k != "key"}
+    return clear

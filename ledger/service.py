@@ -1,0 +1,355 @@
+"""One opened ledger: statements prepared for the writer, and questions answered from the views.
+
+Doors (HTTP, command line) call this and nothing below it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import Engine, select
+
+from ledger import entry, keys
+from ledger.book import bodies, crockford, encoding, events, fold, jose, rules, state, vocabulary
+from ledger.book.rules.draft import Outcome
+from ledger.errors import FormatError, RuleError
+from ledger.sequencer import Accepted, Result, Sequencer, Submission
+from ledger.settings import Settings
+from ledger.store import engine as engines
+from ledger.store import entries, objects, tables, writes
+from ledger.tlog import note
+
+STATEMENT_MAX_BYTES: Final = 2 * encoding.EVENT_MAX_BYTES
+SALT_BYTES: Final = 16
+
+
+def log_id_of(origin: str) -> str:
+    """The eight digits by which a log is known: of SHA-256 of its origin (DESIGN.md section 8)."""
+    return crockford.digits(hashlib.sha256(origin.encode()).digest(), 8)
+
+
+def upgrade(settings: Settings) -> None:
+    """Bring the database's tables up to date, in one transaction."""
+    here = Path(__file__).parent
+    inside, beside = here / "_migrations", here.parent / "migrations"
+    config = Config()
+    config.set_main_option("script_location", str(inside if inside.is_dir() else beside))
+    settings.data.mkdir(parents=True, exist_ok=True)
+    with engines.writing(engines.connect(settings.database)) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def create(settings: Settings, origin: str, operator: str, parameters: Mapping[str, Any]) -> Ledger:
+    """Open a new log: tables, keys, and entry 0. Refuses to touch an existing one."""
+    upgrade(settings)
+    log_id = log_id_of(origin)
+    engine = engines.connect(settings.database)
+    with engines.reading(engine) as connection:
+        if entries.log_ids(connection):
+            raise RuleError(
+                "SETTING_INVALID",
+                f"{settings.database}: there is a log already",
+                hint="choose another data directory; a log is never opened twice",
+            )
+    signer = keys.create_log_key(settings, origin)
+    keys.create_master_key(settings)
+    operator_key = keys.new_party_key()
+    keys.save_party_key(settings.keys / "operator.pem", operator_key)
+    body = {
+        "origin": origin,
+        "log_key": signer.verifier.vkey,
+        "operator": operator,
+        "operator_key": jose.public_jwk(operator_key.public_key()),
+        "rules": entry.VERSION,
+        "parameters": dict(parameters),
+        "tables": vocabulary.tables(),
+    }
+    with engines.writing(engine) as connection:
+        writes.create_head(connection, log_id, origin)
+    sequencer = Sequencer(engine, log_id, signer)
+    first = _sign(_envelope(origin, operator, "log_opened", body), operator_key)
+    sequencer.start()
+    result = sequencer.submit([first]).result()[0]
+    sequencer.stop()
+    if not isinstance(result, Accepted):
+        raise result
+    return Ledger.open(settings)
+
+
+def _envelope(origin: str, party: str, kind: str, body: dict[str, Any]) -> dict[str, Any]:
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return {
+        "log": origin,
+        "id": uuid7(),
+        "kind": kind,
+        "party": party,
+        "occurred_at": now,
+        "body": body,
+    }
+
+
+def uuid7() -> str:
+    """A time-ordered UUID (RFC 9562 section 5.7): kind to the database's index."""
+    value = (time.time_ns() // 1_000_000) << 80 | 7 << 76 | secrets.randbits(12) << 64
+    value |= 2 << 62 | secrets.randbits(62)
+    text = f"{value:032x}"
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def _sign(envelope: dict[str, Any], key: ec.EllipticCurvePrivateKey) -> Submission:
+    """A submission signed with a key the server holds."""
+    sent = events.decode(envelope, signed=False)
+    salts = [secrets.token_bytes(SALT_BYTES) for _ in sent.private or {}]
+    payload, disclosures = entry.conceal(envelope, salts)
+    event = events.decode(payload, signed=True)
+    kid = keys.kid_of(key)
+    statement = jose.sign(encoding.canonical(payload), key, kid)
+    return Submission(event, statement, rules.Signer(kid, True), tuple(disclosures), envelope)
+
+
+@dataclass
+class Ledger:
+    """An open ledger."""
+
+    settings: Settings
+    engine: Engine
+    log_id: str
+    origin: str
+    sequencer: Sequencer
+    _jwks: dict[str, dict[str, str]] = field(default_factory=dict)
+    _custodial: dict[str, ec.EllipticCurvePrivateKey] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, settings: Settings) -> Ledger:
+        """Open the one log of a database; its writer is not started yet."""
+        engine = engines.connect(settings.database)
+        engines.check_durable(engine)
+        with engines.reading(engine) as connection:
+            found = entries.log_ids(connection)
+            head = entries.read_head(connection, found[0]) if len(found) == 1 else None
+        if head is None:
+            raise RuleError(
+                "SETTING_INVALID",
+                f"{settings.database}: {len(found)} logs, want one",
+                hint="create one with `remelt init`",
+            )
+        signer = keys.load_log_key(settings)
+        return cls(settings, engine, found[0], head.origin, Sequencer(engine, found[0], signer))
+
+    @property
+    def host(self) -> str:
+        """The host that labels name."""
+        return self.settings.host or self.origin.partition("/")[0]
+
+    @cached_property
+    def operator(self) -> str:
+        """The operator's party id."""
+        log = self.find("log")
+        assert isinstance(log, state.Log)  # noqa: S101 (entry 0 made it)
+        return log.operator
+
+    @property
+    def verifier(self) -> note.Verifier:
+        """The log's public key."""
+        return self.sequencer.signer.verifier
+
+    # Statements.
+
+    def prepare(self, data: bytes, caller: str) -> Submission:
+        """A statement, or an envelope to be signed for a custodial party, ready for the writer.
+
+        caller: the party of the API key. Raises FormatError or RuleError.
+        """
+        if len(data) > STATEMENT_MAX_BYTES:
+            raise FormatError(
+                "EVENT_TOO_LARGE",
+                f"{len(data)} bytes, at most {encoding.EVENT_MAX_BYTES} for an event",
+                value=len(data),
+                hint="divide it: several runs, consignments or receipts instead of one",
+            )
+        value = encoding.decode_object(data)
+        if "statement" in value:
+            submission = self._signed(value)
+        else:
+            submission = self._custodial_envelope(value, len(data))
+        if submission.event.party != caller and caller != self.operator:
+            raise RuleError(
+                "PERMISSION_DENIED",
+                f"party: this API key speaks for {caller}, not for {submission.event.party}",
+                field="party",
+                value=submission.event.party,
+                hint="use an API key of the party that states the event",
+            )
+        return submission
+
+    def _signed(self, value: dict[str, Any]) -> Submission:
+        for name in value:
+            if name not in ("statement", "disclosures"):
+                raise FormatError(
+                    "FIELD_UNKNOWN", f"{name}: no such field", field=name, value=name,
+                    hint="a signed statement comes as statement and disclosures",
+                )  # fmt: skip
+        jws = jose.parse(value["statement"])
+        event = events.parse(jws.payload, signed=True)
+        texts = value.get("disclosures", [])
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise FormatError(
+                "FIELD_INVALID", "disclosures: want a list of strings", field="disclosures"
+            )
+        found = entry.match_disclosures(event, texts)
+        require_name(event.kind, {d.name for d in found})
+        jwk = self._jwk(jws.kid)
+        valid = jwk is not None and jose.verifies(jws, jwk)
+        return Submission(event, value["statement"], rules.Signer(jws.kid, valid), tuple(found))
+
+    def _jwk(self, kid: str) -> dict[str, str] | None:
+        """A key's public half. Revocation is the rules' business, so this may be remembered."""
+        if kid not in self._jwks:
+            key = self.find(f"key:{kid}")
+            if not isinstance(key, state.Key):
+                return None
+            self._jwks[kid] = key.jwk
+        return self._jwks[kid]
+
+    def _custodial_envelope(self, value: dict[str, Any], size: int) -> Submission:
+        if size > encoding.EVENT_MAX_BYTES:
+            raise FormatError(
+                "EVENT_TOO_LARGE",
+                f"{size} bytes, at most {encoding.EVENT_MAX_BYTES}",
+                value=size,
+                hint="divide it: several runs, consignments or receipts instead of one",
+            )
+        envelope, sealed = self._with_key(value)
+        event = events.decode(envelope, signed=False)
+        require_name(event.kind, set(event.private or {}))
+        key = self._custodial_key(event.party)
+        made = _sign(envelope, key) if key is not None else None
+        if made is None:
+            # Step 3 of the public order: shape and log are judged first, by the writer.
+            signer = rules.Signer("", False)
+            unsigned = entry.conceal(envelope, [bytes(16) for _ in event.private or {}])[0]
+            return Submission(events.decode(unsigned, signed=True), "", signer, (), value)
+        return Submission(made.event, made.statement, made.signer, made.disclosures, value, sealed)
+
+    def _with_key(
+        self, value: dict[str, Any]
+    ) -> tuple[dict[str, Any], tuple[str, str, bytes] | None]:
+        """A registration in the operator's custody gets the key that the server makes for it."""
+        body = value.get("body")
+        registers = value.get("kind") in ("party_registered", "key_added")
+        if not registers or not isinstance(body, dict) or "key" in body:
+            return value, None
+        if body.get("custody") != "operator" or not isinstance(body.get("party"), str):
+            return value, None
+        key = keys.new_party_key()
+        kid = keys.kid_of(key)
+        sealed = keys.seal(keys.load_master_key(self.settings), key)
+        jwk = jose.public_jwk(key.public_key())
+        return {**value, "body": {**body, "key": jwk}}, (kid, body["party"], sealed)
+
+    def _custodial_key(self, party: str) -> ec.EllipticCurvePrivateKey | None:
+        """A key of the party that the server holds and that is not revoked."""
+        kept = self._custodial.get(party)
+        if kept is not None:
+            key = self.find(f"key:{keys.kid_of(kept)}")
+            if isinstance(key, state.Key) and not key.revoked:
+                return kept
+        path = self.settings.keys / "operator.pem"
+        if party == self.operator and path.exists():
+            self._custodial[party] = keys.load_party_key(path)
+            return self._custodial[party]
+        c = tables.party_keys.c
+        query = select(c.kid, c.sealed).where(c.log_id == self.log_id, c.party == party)
+        with engines.reading(self.engine) as connection:
+            rows = [(kid, sealed) for kid, sealed in connection.execute(query)]
+        for kid, sealed in rows:
+            found = self.find(f"key:{kid}")
+            if isinstance(found, state.Key) and not found.revoked:
+                self._custodial[party] = keys.unseal(
+                    keys.load_master_key(self.settings), sealed, kid
+                )
+                return self._custodial[party]
+        return None
+
+    def submit(
+        self, submissions: list[Submission], *, with_proofs: bool = True
+    ) -> Future[list[Result]]:
+        """Queue statements for the writer."""
+        return self.sequencer.submit(submissions, with_proofs=with_proofs)
+
+    def record(self, data: bytes, caller: str) -> Accepted:
+        """Prepare and submit one statement and wait. Raises the refusal."""
+        result = self.submit([self.prepare(data, caller)]).result()[0]
+        if not isinstance(result, Accepted):
+            raise result
+        return result
+
+    def dry_run(self, submission: Submission) -> Outcome:
+        """What the rules would book now; nothing is written. Raises the refusal."""
+        with engines.reading(self.engine) as connection:
+            reader = objects.Objects(self.log_id, connection, {})
+            reader.prefetch(fold.mentioned(submission.event), fold.uses(submission.event))
+            rules.admit(submission.event, reader)
+            now_ms = time.time_ns() // 1_000_000
+            return rules.decide(submission.event, now_ms, reader, submission.signer)
+
+    # Questions.
+
+    def find(self, key: str) -> state.State | None:
+        """The present state of an object."""
+        with engines.reading(self.engine) as connection:
+            found = objects.Objects(self.log_id, connection, {}).find(key)
+        return None if found is None else found[1]
+
+    def head(self) -> entries.Head:
+        """Where the log stands."""
+        with engines.reading(self.engine) as connection:
+            head = entries.read_head(connection, self.log_id)
+        assert head is not None  # noqa: S101 (opened)
+        return head
+
+
+def require_name(kind: str, private: set[str]) -> None:
+    """Parties and sites have a name, and it is private (EVENTS.md sections 1 and 2)."""
+    if kind in ("party_registered", "site_registered") and "name" not in private:
+        raise FormatError(
+            "FIELD_MISSING",
+            "private.name is missing",
+            field="private.name",
+            hint="the name of a party or site is a private field: it never enters the log",
+        )
+
+
+def parties_of(found: entry.Entry, sender: str = "") -> set[str]:
+    """The parties of an event: who states it, and who stands on its other side."""
+    event, body = found.event, found.event.body
+    parties = {event.party, sender}
+    match body:
+        case bodies.LotDispatched(to=partner):
+            parties.add(partner.party or "")
+        case bodies.LotReceived(source=partner):
+            parties.add(partner.party or "")
+        case bodies.CertificateIssued(holder=holder) if holder is not None:
+            parties.add(holder.party or "")
+        case (
+            bodies.PartyRegistered(party=party)
+            | bodies.KeyAdded(party=party)
+            | bodies.KeyRevoked(party=party)
+            | bodies.SiteRegistered(party=party)
+        ):
+            parties.add(party)
+        case _:
+            pass
+    return parties - {""}

@@ -1,0 +1,149 @@
+"""Reading the log: head, entries, tiles, checkpoints, lineage. One short query each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from ledger.book import totals
+from ledger.errors import CorruptError, RuleError
+from ledger.store import codec, tables
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the log stands."""
+
+    origin: str
+    size: int
+    root: bytes
+    last_leaf: bytes
+    at_ms: int
+
+
+def read_head(connection: Connection, log_id: str, *, lock: bool = False) -> Head | None:
+    """The head, or None where the log does not exist yet. lock: hold it until the commit."""
+    columns = tables.head.c["origin", "size", "root", "last_leaf", "at_ms"]
+    query = select(*columns).where(tables.head.c.log_id == log_id)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    return None if row is None else Head(*row)
+
+
+def log_ids(connection: Connection) -> list[str]:
+    """The logs of this database."""
+    return list(connection.execute(select(tables.head.c.log_id)).scalars())
+
+
+def read_leaf(connection: Connection, log_id: str, n: int) -> bytes:
+    """The bytes of entry n. Raises RuleError NOT_FOUND."""
+    query = select(tables.entries.c.leaf).where(
+        tables.entries.c.log_id == log_id, tables.entries.c.n == n
+    )
+    leaf: bytes | None = connection.execute(query).scalar_one_or_none()
+    if leaf is None:
+        raise RuleError(
+            "NOT_FOUND", f"n: no entry {n}", field="n", value=n, hint="entries count from 0"
+        )
+    return leaf
+
+
+def read_leaves(
+    connection: Connection, log_id: str, start: int, end: int
+) -> Iterator[tuple[int, bytes, bytes, str, str]]:
+    """(n, leaf hash, leaf, party, event id) of entries start to end-1, in order."""
+    c = tables.entries.c
+    query = (
+        select(*c["n", "leaf_hash", "leaf", "party", "event_id"])
+        .where(c.log_id == log_id, c.n >= start, c.n < end)
+        .order_by(c.n)
+    )
+    for row in connection.execute(query):
+        yield row.n, row.leaf_hash, row.leaf, row.party, row.event_id
+
+
+def find_events(
+    connection: Connection, log_id: str, ids: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[int, bytes, bytes]]:
+    """(party, event id) -> (n, leaf hash, leaf) of those that are in the log."""
+    wanted = set(ids)
+    c = tables.entries.c
+    found: dict[tuple[str, str], tuple[int, bytes, bytes]] = {}
+    by_party: dict[str, list[str]] = {}
+    for party, event_id in wanted:
+        by_party.setdefault(party, []).append(event_id)
+    for party, event_ids in by_party.items():
+        for i in range(0, len(event_ids), 500):
+            query = select(*c["event_id", "n", "leaf_hash", "leaf"]).where(
+                c.log_id == log_id, c.party == party, c.event_id.in_(event_ids[i : i + 500])
+            )
+            for event_id, n, leaf_hash, leaf in connection.execute(query):
+                found[party, event_id] = (n, leaf_hash, leaf)
+    return found
+
+
+def read_tile(connection: Connection, log_id: str, level: int, index: int) -> bytes:
+    """The hashes of a tile. Raises CorruptError if it is missing."""
+    c = tables.tiles.c
+    query = select(c.hashes).where(c.log_id == log_id, c.level == level, c.idx == index)
+    hashes: bytes | None = connection.execute(query).scalar_one_or_none()
+    if hashes is None:
+        raise CorruptError("STORE_CORRUPT", f"tile {level}/{index} is missing")
+    return hashes
+
+
+def read_checkpoint(connection: Connection, log_id: str, size: int) -> str:
+    """The stored checkpoint of a size. Raises CorruptError if it is missing."""
+    c = tables.checkpoints.c
+    query = select(c.note).where(c.log_id == log_id, c.size == size)
+    note: str | None = connection.execute(query).scalar_one_or_none()
+    if note is None:
+        raise CorruptError("STORE_CORRUPT", f"checkpoint {size} is missing")
+    return note
+
+
+def touching(connection: Connection, log_id: str, key: str) -> list[int]:
+    """The entries that touched an object ("lot:…", "certificate:…"), ascending."""
+    c = tables.touches.c
+    query = select(c.n).where(c.log_id == log_id, c.key == key).order_by(c.n)
+    return list(connection.execute(query).scalars())
+
+
+def first_touch(connection: Connection, log_id: str, key: str) -> int | None:
+    """The entry that made an object."""
+    c = tables.touches.c
+    query = select(func.min(c.n)).where(c.log_id == log_id, c.key == key)
+    first: int | None = connection.execute(query).scalar_one()
+    return first
+
+
+def read_certificate(connection: Connection, log_id: str, serial: str) -> totals.Certificate | None:
+    """A certificate's view."""
+    c = tables.certificates.c
+    query = select(c.view).where(c.log_id == log_id, c.serial == serial)
+    data: bytes | None = connection.execute(query).scalar_one_or_none()
+    return None if data is None else codec.decode_certificate(data)
+
+
+def relatives(
+    connection: Connection, log_id: str, lots: Iterable[str], *, back: bool
+) -> list[tuple[str, str, int]]:
+    """(child, parent, n) of the edges one step back from, or forward of, the lots."""
+    c = tables.edges.c
+    near = c.child if back else c.parent
+    names = sorted(set(lots))
+    found: list[tuple[str, str, int]] = []
+    for i in range(0, len(names), 500):
+        query = select(*c["child", "parent", "n"]).where(
+            c.log_id == log_id, near.in_(names[i : i + 500])
+        )
+        found += [(child, parent, n) for child, parent, n in connection.execute(query)]
+    return found
+
+
+def read_disclosures(connection: Connection, log_id: str, n: int) -> list[str]:
+    """The private fields of an entry that are not erased, as disclosures."""
+    c = tables.disclosures.c
+    query = select(c.text).where(c.log_id == log_id, c.n == n).order_by(c.digest)
+    return list(connection.execute(query).scalars())

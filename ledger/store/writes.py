@@ -1,0 +1,166 @@
+"""Everything one commit writes, gathered first and written in few statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Table, insert, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ledger import entry
+from ledger.book import bodies, fold, state, totals
+from ledger.errors import CorruptError
+from ledger.store import codec, tables
+from ledger.store.entries import Head
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Batch:
+    """Rows of one commit."""
+
+    log_id: str
+    entries: list[Row] = field(default_factory=list)
+    touches: list[Row] = field(default_factory=list)
+    edges: dict[tuple[str, str, int], Row] = field(default_factory=dict)
+    usage: dict[str, Row] = field(default_factory=dict)
+    disclosures: list[Row] = field(default_factory=list)
+    objects: dict[str, tuple[int, state.State]] = field(default_factory=dict)
+    certificates: dict[str, totals.Certificate] = field(default_factory=dict)
+
+    def add_entry(self, facts: state.Facts, leaf: bytes, leaf_hash: bytes, origin: str) -> None:
+        """The entry itself and its view rows."""
+        self.entries.append(
+            {
+                "log_id": self.log_id,
+                "n": facts.n,
+                "party": facts.event.party,
+                "event_id": facts.event.id,
+                "leaf_hash": leaf_hash,
+                "leaf": leaf,
+            }
+        )
+        self.add_views(facts, origin)
+
+    def add_disclosures(self, n: int, disclosures: Iterable[entry.Disclosure]) -> None:
+        """The private fields of an entry."""
+        self.disclosures += [
+            {"log_id": self.log_id, "n": n, "digest": d.digest, "text": d.text} for d in disclosures
+        ]
+
+    def add_views(self, facts: state.Facts, origin: str) -> None:
+        """The view rows of one entry, except objects and certificates."""
+        n = facts.n
+        for key in fold.touched(facts, origin):
+            if key.startswith(("lot:", "certificate:")):
+                self.touches.append({"log_id": self.log_id, "key": key, "n": n})
+        for child, parent in edges_of(facts):
+            row = {"log_id": self.log_id, "child": child, "parent": parent, "n": n}
+            self.edges[child, parent, n] = row
+        for key in fold.uses(facts.event):
+            row = {"log_id": self.log_id, "key": key, "n": n, "party": facts.event.party}
+            self.usage.setdefault(key, row)
+
+    def write(self, connection: Connection) -> None:
+        """Write all rows; the head is `swap_head`'s business."""
+        _insert(connection, tables.entries, self.entries)
+        _insert(connection, tables.disclosures, self.disclosures)
+        self.write_views(connection)
+
+    def write_views(self, connection: Connection) -> None:
+        """Write the view rows."""
+        _insert(connection, tables.touches, self.touches)
+        _insert(connection, tables.edges, list(self.edges.values()))
+        _upsert(connection, tables.usage, list(self.usage.values()), replace=False)
+        states = [
+            {"log_id": self.log_id, "key": key, "n": n, "state": codec.encode(value)}
+            for key, (n, value) in self.objects.items()
+        ]
+        _upsert(connection, tables.objects, states)
+        views = [
+            {"log_id": self.log_id, "serial": serial, "n": view.n, "view": codec.encode(view)}
+            for serial, view in self.certificates.items()
+        ]
+        _upsert(connection, tables.certificates, views)
+
+
+def edges_of(facts: state.Facts) -> list[tuple[str, str]]:
+    """(child, parent) lots of a run: every output came of every input, heel and store content."""
+    body = facts.event.body
+    if not isinstance(body, bodies.RunRecorded):
+        return []
+    gone = [lot for lot in facts.lots if _took(facts, lot)]
+    made = [lot for lot in facts.lots if _got(facts, lot)]
+    return [(child, parent) for child in made for parent in gone if child != parent]
+
+
+def _took(facts: state.Facts, lot: str) -> bool:
+    return any(
+        shown[0] < 0
+        for page in facts.book.get(f"lot:{lot}", {}).values()
+        for shown in page.values()
+    )
+
+
+def _got(facts: state.Facts, lot: str) -> bool:
+    body = facts.event.body
+    assert isinstance(body, bodies.RunRecorded)  # noqa: S101 (edges_of asked)
+    return lot in {o.lot for o in body.outputs} or (body.heel is not None and "/HEEL-" in lot)
+
+
+def _insert(connection: Connection, table: Table, rows: list[Row]) -> None:
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def _upsert(connection: Connection, table: Table, rows: list[Row], *, replace: bool = True) -> None:
+    if not rows:
+        return
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table)
+    keys = list(table.primary_key.columns)
+    if not replace:
+        connection.execute(statement.on_conflict_do_nothing(index_elements=keys), rows)
+        return
+    changed = {c.name: statement.excluded[c.name] for c in table.columns if not c.primary_key}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
+
+
+def write_tiles(connection: Connection, log_id: str, changed: dict[tuple[int, int], bytes]) -> None:
+    """Store the tiles that changed."""
+    rows = [
+        {"log_id": log_id, "level": level, "idx": index, "hashes": hashes}
+        for (level, index), hashes in changed.items()
+    ]
+    _upsert(connection, tables.tiles, rows)
+
+
+def write_checkpoint(connection: Connection, log_id: str, size: int, note: str) -> None:
+    """Store the one checkpoint of a size; a second one for the same size cannot be stored."""
+    connection.execute(insert(tables.checkpoints), {"log_id": log_id, "size": size, "note": note})
+
+
+def create_head(connection: Connection, log_id: str, origin: str) -> Head:
+    """The head of an empty log."""
+    zero = Head(origin, 0, b"", bytes(32), 0)
+    connection.execute(
+        insert(tables.head),
+        {"log_id": log_id, "origin": origin, "size": 0, "root": zero.root,
+         "last_leaf": zero.last_leaf, "at_ms": 0},
+    )  # fmt: skip
+    return zero
+
+
+def swap_head(connection: Connection, log_id: str, before: Head, after: Head) -> None:
+    """Compare and swap the head. CorruptError if it is not where this transaction found it."""
+    c = tables.head.c
+    swapped = connection.execute(
+        update(tables.head)
+        .where(c.log_id == log_id, c.size == before.size, c.root == before.root)
+        .values(size=after.size, root=after.root, last_leaf=after.last_leaf, at_ms=after.at_ms)
+    )
+    if swapped.rowcount != 1:
+        raise CorruptError("STORE_CORRUPT", f"the head moved from {before.size} under our lock")
