@@ -283,9 +283,9 @@ def closed_walks(audit: _Audit) -> tuple[str, ...]:
 
     The rules cannot see it when a friend's furnace lies between; a reader of this list can.
     """
-    parents: dict[str, set[str]] = {}
+    children: dict[str, set[str]] = {}
     for child, parent, _ in audit.batch.edges:
-        parents.setdefault(child, set()).add(parent)
+        children.setdefault(parent, set()).add(child)
     walks = []
     for key, (_, value) in sorted(audit.memory.objects.items()):
         if not isinstance(value, state.Lot):
@@ -293,14 +293,11 @@ def closed_walks(audit: _Audit) -> tuple[str, ...]:
         for mark in value.marks:
             if mark.startswith("declared:"):
                 site = mark.removeprefix("declared:").partition("/")[0]
-                walks += _returns(audit, key.removeprefix("lot:"), site)
+                walks += _returns(children, key.removeprefix("lot:"), site)
     return tuple(dict.fromkeys(walks))
 
 
-def _returns(audit: _Audit, lot: str, site: str) -> list[str]:
-    children: dict[str, set[str]] = {}
-    for child, parent, _ in audit.batch.edges:
-        children.setdefault(parent, set()).add(child)
+def _returns(children: dict[str, set[str]], lot: str, site: str) -> list[str]:
     seen, todo, found = {lot}, [lot], []
     while todo:
         for child in sorted(children.get(todo.pop(), ())):

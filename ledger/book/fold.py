@@ -317,13 +317,15 @@ def mentioned(event: Event) -> list[str]:
     keys = ["log", f"party:{event.party}"]
     if event.site:
         keys.append(f"site:{event.site}")
-    body = event.body
-    if isinstance(body, bodies.LotReceived | bodies.AssayRecorded | bodies.ScrapDeclared):
-        keys += [f"lot:{body.lot}", f"receipt:{body.lot}"]
-    match body:
+    match event.body:
+        case bodies.LotReceived(lot=lot) | bodies.AssayRecorded(lot=lot):
+            keys += [f"lot:{lot}", f"receipt:{lot}"]
+        case bodies.ScrapDeclared(lot=lot):
+            keys.append(f"lot:{lot}")
         case bodies.RunRecorded() as run:
             keys += [f"run:{run.run}", f"lot:{event.site}/HEEL-{run.equipment}"]
-            keys += [f"lot:{named.lot}" for named in (*run.inputs, *run.outputs)]
+            keys += [f"lot:{taken.lot}" for taken in run.inputs]
+            keys += [f"lot:{made.lot}" for made in run.outputs]
         case bodies.RunFinalized() as done:
             keys += [f"run:{done.run}", *(f"lot:{o.lot}" for o in done.outputs)]
         case bodies.LotDispatched() | bodies.LotReturned() as moved:

@@ -1,0 +1,38 @@
+"""The HTTP server: `uvicorn --factory api.app:create_app`, or `remelt serve`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from api import problems
+from api.routes import events, health, log, lots
+from ledger import settings
+from ledger.service import Ledger
+
+
+def create_app(ledger: Ledger | None = None) -> FastAPI:
+    opened = ledger or Ledger.open(settings.load())
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        opened.sequencer.start()
+        yield
+        opened.sequencer.stop()
+        opened.engine.dispose()
+
+    app = FastAPI(
+        title="Remelt",
+        version=version("remelt"),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.ledger = opened
+    problems.install(app)
+    for router in (events.router, lots.router, log.router, health.router):
+        app.include_router(router)
+    return app

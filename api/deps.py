@@ -1,0 +1,96 @@
+"""What routes ask for: the ledger, whom the request speaks for, a body within limits."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Final
+
+from fastapi import Depends, Request
+
+from ledger import apikeys
+from ledger.apikeys import Principal
+from ledger.errors import FormatError, RuleError
+from ledger.service import Ledger
+
+# A revoked key works for at most this long.
+_REMEMBER_S: Final = 1.0
+_remembered: dict[tuple[int, str], tuple[float, Principal]] = {}
+
+
+def get_ledger(request: Request) -> Ledger:
+    ledger: Ledger = request.app.state.ledger
+    return ledger
+
+
+def principal(request: Request) -> Principal:
+    kind, _, text = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer" and text.startswith(apikeys.PREFIX):
+        ledger = get_ledger(request)
+        kept = _remembered.get((id(ledger), text))
+        if kept is not None and time.monotonic() - kept[0] < _REMEMBER_S:
+            return kept[1]
+        found = apikeys.check(ledger, text)
+        if found is not None:
+            if len(_remembered) > 10_000:
+                _remembered.clear()
+            _remembered[id(ledger), text] = (time.monotonic(), found)
+            return found
+    raise RuleError(
+        "AUTH_REQUIRED",
+        "authorization: no valid API key",
+        field="authorization",
+        hint="send `Authorization: Bearer rmk_…`; the operator makes keys with `remelt apikey new`",
+    )
+
+
+def need(who: Principal, scope: str) -> None:
+    if scope not in who.scopes:
+        raise RuleError(
+            "SCOPE_REQUIRED",
+            f"this API key has {' '.join(sorted(who.scopes))}, {scope} is needed",
+            field="authorization",
+            value=who.key_id,
+            hint=f"ask the operator for a key with the scope {scope}",
+        )
+
+
+def need_one_of(who: Principal, parties: set[str]) -> None:
+    """Entries, lots and lineage are for the parties of their events, and for auditors."""
+    if "audit" in who.scopes:
+        return
+    need(who, "read")
+    if who.party not in parties:
+        raise RuleError(
+            "PERMISSION_DENIED",
+            f"{who.party} is not a party of this",
+            field="party",
+            value=who.party,
+            hint="the public page of a lot (/L/…) or certificate (/C/…) shows what is public",
+        )
+
+
+async def body(request: Request, media_type: str, most: int) -> bytes:
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given != media_type:
+        raise FormatError(
+            "MEDIA_TYPE_UNSUPPORTED",
+            f"content-type: {given or 'none'}, want {media_type}",
+            field="content-type",
+            value=given,
+            hint=f"send `Content-Type: {media_type}`",
+        )
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > most:
+            raise FormatError(
+                "BODY_TOO_LARGE",
+                f"the body is larger than {most} bytes",
+                value=most,
+                hint="divide it",
+            )
+    return bytes(data)
+
+
+LedgerDep = Annotated[Ledger, Depends(get_ledger)]
+PrincipalDep = Annotated[Principal, Depends(principal)]

@@ -1,0 +1,74 @@
+"""Refusals as RFC 9457 problems, with our code, field, value and hint."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from ledger.errors import CODES, LedgerError, RuleError
+
+_LOGGER: Final = logging.getLogger("remelt.api")
+_BY_STATUS: Final = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
+
+
+def problem(error: LedgerError) -> dict[str, Any]:
+    shown = error.as_dict()
+    return {
+        "type": f"urn:remelt:error:{error.code}",
+        "title": CODES[error.code].meaning,
+        "status": error.status_hint,
+        "detail": shown.pop("message"),
+        **shown,
+    }
+
+
+def answer(error: LedgerError) -> Response:
+    headers = {"Retry-After": "1"} if error.status_hint == 503 else {}
+    if error.status_hint == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(
+        orjson.dumps(problem(error)),
+        status_code=error.status_hint,
+        media_type="application/problem+json",
+        headers=headers,
+    )
+
+
+def install(app: FastAPI) -> None:
+    @app.exception_handler(LedgerError)
+    async def refused(request: Request, error: LedgerError) -> Response:
+        return answer(error)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        code = _BY_STATUS.get(error.status_code, "PARAMETER_INVALID")
+        hint = "see /openapi.json for every address and method"
+        shown = answer(RuleError(code, f"{request.method} {request.url.path}", hint=hint))
+        shown.headers.update(error.headers or {})
+        return shown
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        name = str(first["loc"][-1])
+        value = first.get("input")
+        return answer(
+            RuleError(
+                "PARAMETER_INVALID",
+                f"{name}: {first['msg']}: {str(value)[:80]!r}",
+                field=name,
+                value=value if isinstance(value, str | int) else None,
+                hint="see /openapi.json for the parameters of this address",
+            )
+        )
+
+    @app.exception_handler(Exception)
+    async def fault(request: Request, error: Exception) -> Response:
+        _LOGGER.exception("fault at %s %s", request.method, request.url.path)
+        hint = "nothing was recorded unless a retry with the same id says so; tell the operator"
+        return answer(RuleError("INTERNAL_ERROR", "a fault of the server", hint=hint))

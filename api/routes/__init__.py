@@ -1,0 +1,1 @@
+"""HTTP addresses, by what they are about."""

@@ -1,0 +1,75 @@
+"""Entries, lots, lineage and certificates."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import APIRouter, Path, Response
+
+from api import deps
+from api.deps import LedgerDep, PrincipalDep
+from ledger import entry, reports
+from ledger.store import engine as engines
+from ledger.store import entries
+from ledger.tlog import tree
+
+router = APIRouter(prefix="/v1", tags=["lots"])
+
+Number = Annotated[int, Path(ge=0, le=tree.MAX_SIZE)]
+
+
+@router.get("/entries/{n}")
+def read_entry(ledger: LedgerDep, who: PrincipalDep, n: Number) -> dict[str, Any]:
+    """One entry, with those of its private fields that are kept."""
+    with engines.reading(ledger.engine) as connection:
+        leaf = entries.read_leaf(connection, ledger.log_id, n)
+        disclosures = entries.read_disclosures(connection, ledger.log_id, n)
+    deps.need_one_of(who, reports.concerned(ledger, [n]))
+    found = entry.parse(leaf)
+    return {
+        "n": n,
+        "leaf_hash": entry.leaf_hash(leaf).hex(),
+        "entry": orjson.loads(leaf),
+        "event": found.event.payload,
+        "disclosures": disclosures,
+    }
+
+
+@router.get("/lots/{site}/{name}")
+def read_lot(ledger: LedgerDep, who: PrincipalDep, site: str, name: str) -> dict[str, Any]:
+    """A lot as it stands, for the parties of its events and for auditors."""
+    view = reports.lot_view(ledger, f"{site}/{name}")
+    deps.need_one_of(who, reports.concerned(ledger, view["entries"]))
+    return view
+
+
+@router.get("/lots/{site}/{name}/lineage")
+def read_lineage(
+    ledger: LedgerDep,
+    who: PrincipalDep,
+    site: str,
+    name: str,
+    direction: Literal["back", "forward", "both"] = "both",
+) -> dict[str, Any]:
+    """What a lot came of, and what became of it."""
+    lot = f"{site}/{name}"
+    deps.need_one_of(who, reports.concerned(ledger, reports.lot_view(ledger, lot)["entries"]))
+    return reports.lineage(ledger, lot, direction)
+
+
+@router.get("/certificates/{serial}")
+def read_certificate(ledger: LedgerDep, serial: str) -> dict[str, Any]:
+    """A certificate; public, since a buyer has nothing but the serial."""
+    return reports.certificate_view(ledger, serial.replace("-", "").upper())
+
+
+@router.get("/certificates/{serial}/dossier")
+def read_dossier(ledger: LedgerDep, serial: str) -> Response:
+    """The file that proves the certificate without this server."""
+    plain = serial.replace("-", "").upper()
+    return Response(
+        reports.dossier(ledger, plain),
+        media_type="application/json",
+        headers={"Content-Disposition": f'attachment; filename="{plain}.remelt.json"'},
+    )

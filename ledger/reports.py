@@ -1,0 +1,320 @@
+"""Answers about lots, lineage and certificates, as plain data for pages, API and command line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from ledger import clock, entry
+from ledger.book import bodies, crockford, lines, mass, state, vocabulary
+from ledger.book import totals as totals_
+from ledger.certificate import dossier as dossiers
+from ledger.certificate import policy as policies
+from ledger.errors import RuleError
+from ledger.service import Ledger, parties_of
+from ledger.store import engine as engines
+from ledger.store import entries, objects
+from ledger.tlog import proof, tiles
+
+LINEAGE_MAX: Final = 2_000
+FINGERPRINT_DIGITS: Final = 10
+
+
+def lot_view(ledger: Ledger, lot: str) -> dict[str, Any]:
+    """A lot: where it is, what it is made of, what is certified on it. RuleError LOT_UNKNOWN."""
+    with engines.reading(ledger.engine) as connection:
+        found = _object(ledger, connection, f"lot:{lot}")
+        if not isinstance(found, state.Lot):
+            raise RuleError(
+                "LOT_UNKNOWN",
+                f"no lot {lot} in this log",
+                field="lot",
+                value=lot,
+                hint="lots are written <site>/<name> in capitals",
+            )
+        touched = entries.touching(connection, ledger.log_id, f"lot:{lot}")
+        first = entry.parse(entries.read_leaf(connection, ledger.log_id, touched[0]))
+        last = entry.parse(entries.read_leaf(connection, ledger.log_id, touched[-1]))
+        as_made = state.account_balances(first.book, f"lot:{lot}")
+        balances = found.balances or found.transit
+        return {
+            "lot": lot,
+            "fingerprint": fingerprint(connection, ledger.log_id, touched[0]),
+            **_whereabouts(ledger, connection, found, last),
+            **_making(first, lot),
+            "role": found.role,
+            "assay_grade": found.grade,
+            "wet_mg": lines.wet_mg(balances),
+            "made_mg": lines.wet_mg(as_made),
+            "elements": elements(balances or as_made),
+            "certificates": _certificates_on(ledger, connection, lot, balances, touched),
+            "balances": balances,
+            "marks": list(found.marks),
+            "entries": touched,
+        }
+
+
+def _object(ledger: Ledger, connection: Connection, key: str) -> state.State | None:
+    found = objects.Objects(ledger.log_id, connection, {}).find(key)
+    return None if found is None else found[1]
+
+
+def fingerprint(connection: Connection, log_id: str, n: int) -> str:
+    """The first ten Crockford digits of the leaf hash of a lot's first entry."""
+    leaf_hash = entry.leaf_hash(entries.read_leaf(connection, log_id, n))
+    return crockford.digits(leaf_hash, FINGERPRINT_DIGITS)
+
+
+def _whereabouts(
+    ledger: Ledger, connection: Connection, lot: state.Lot, last: entry.Entry
+) -> dict[str, Any]:
+    """Whether it lies, is on the road, was used up or left, since when, and by what."""
+    body, where = last.event.body, "lying"
+    if lot.transit:
+        where = "road"
+    elif not lot.balances:
+        away = isinstance(body, bodies.LotDispatched) and body.to.external
+        where = "left" if away else "consumed"
+    by = {
+        bodies.RunRecorded: "run",
+        bodies.LotDispatched: "consignment",
+        bodies.LotArrived: "consignment",
+        bodies.LotReturned: "consignment",
+    }.get(type(body), "")
+    site = _object(ledger, connection, f"site:{lot.at_site}")
+    return {
+        "state": where,
+        "state_since_ms": last.event.occurred_at_ms,
+        "state_by": getattr(body, by) if by else "",
+        "at_site": lot.at_site,
+        "party": site.party if isinstance(site, state.Site) else "",
+        "zone": site.zone if isinstance(site, state.Site) else "UTC",
+    }
+
+
+def _making(first: entry.Entry, lot: str) -> dict[str, Any]:
+    """What made the lot: a receipt, or a run with its step; and what the goods are called."""
+    body, material, made_by, step = first.event.body, None, "", ""
+    if isinstance(body, bodies.LotReceived):
+        material, made_by = body.material, "receipt"
+    elif isinstance(body, bodies.RunRecorded):
+        made_by, step = body.run, body.step
+        material = next((o.material for o in body.outputs if o.lot == lot), None)
+    shown = None
+    if material is not None:
+        shown = {"metal": material.metal, "form": material.form, "grade": material.grade}
+    return {
+        "made_by": made_by,
+        "made_at_ms": first.event.occurred_at_ms,
+        "made_by_party": first.event.party,
+        "step": step,
+        "material": shown,
+    }
+
+
+def elements(balances: lines.Balances) -> list[dict[str, Any]]:
+    """Per element: grams, share of the mass, and grams and floored share by origin class."""
+    wet_mg = lines.wet_mg(balances)
+    shown = []
+    for substance in sorted(balances, key=lambda s: -lines.substance_mg(balances, s)):
+        if substance in ("OTHER", "H2O"):
+            continue
+        whole_mg = lines.substance_mg(balances, substance)
+        by_class = dict.fromkeys(reversed(vocabulary.ORIGINS), 0)
+        for line, mass_mg in balances[substance].items():
+            by_class[lines.split(line)[0]] += mass_mg
+        shown.append(
+            {
+                "substance": substance,
+                "mass_mg": whole_mg,
+                "of_mass": mass.percent_floor(whole_mg, wet_mg),
+                "origins": {
+                    name: {"mass_mg": mg, "percent": mass.percent_floor(mg, whole_mg)}
+                    for name, mg in by_class.items()
+                    if mg
+                },
+            }
+        )
+    return shown
+
+
+def _certificates_on(
+    ledger: Ledger,
+    connection: Connection,
+    lot: str,
+    balances: lines.Balances,
+    touched: Iterable[int],
+) -> list[dict[str, Any]]:
+    """Certificates with grams on the lot, and those once issued on it; the lot's own figure."""
+    named: dict[str, int] = dict.fromkeys(lines.serials(balances), 0)
+    for n in touched:
+        for page in (
+            entry.parse(entries.read_leaf(connection, ledger.log_id, n))
+            .book.get(f"lot:{lot}", {})
+            .values()
+        ):
+            named |= {s: 0 for line in page if (s := lines.serial_of(line))}
+    shown = []
+    for number in named:
+        view = entries.read_certificate(connection, ledger.log_id, number)
+        if view is None:
+            continue
+        held = sum(lines.held_mg(balances, number).get(view.substance, {}).values())
+        whole = lines.substance_mg(balances, view.substance)
+        shown.append(
+            {
+                "serial": number,
+                "status": _status(ledger, connection, view),
+                "issuer": view.issuer,
+                "substance": view.substance,
+                "here_mg": held,
+                "here_percent": mass.percent_floor(held, whole),
+            }
+        )
+    return shown
+
+
+def _status(ledger: Ledger, connection: Connection, view: totals_.Certificate) -> str:
+    site = _object(ledger, connection, f"site:{view.site}")
+    zone = site.zone if isinstance(site, state.Site) else "UTC"
+    now_ms = time.time_ns() // 1_000_000
+    return view.status(expired=clock.expired(view.valid_until, zone, now_ms))
+
+
+def certificate_view(ledger: Ledger, serial: str) -> dict[str, Any]:
+    """A certificate: figures, status, holder, lots. RuleError CERTIFICATE_UNKNOWN."""
+    with engines.reading(ledger.engine) as connection:
+        view = entries.read_certificate(connection, ledger.log_id, serial)
+        if view is None:
+            raise RuleError(
+                "CERTIFICATE_UNKNOWN",
+                f"no certificate {serial} in this log",
+                field="serial",
+                value=serial,
+                hint="check the digits; outside its log a serial is quoted with the log's origin",
+            )
+        issued = entry.parse(entries.read_leaf(connection, ledger.log_id, view.n))
+        body = issued.event.body
+        assert isinstance(body, bodies.CertificateIssued)  # noqa: S101 (the view says so)
+        holder = view.holder
+        return {
+            "serial": serial,
+            "log": ledger.origin,
+            "status": _status(ledger, connection, view),
+            "issuer": view.issuer,
+            "site": view.site,
+            "holder": None if holder is None else holder.party or "external",
+            "issued_at_ms": issued.event.occurred_at_ms,
+            "valid_until": view.valid_until,
+            "method": body.method,
+            "classes": list(body.classes),
+            "lots": list(view.lots),
+            **view.figures(),
+            "entries": entries.touching(connection, ledger.log_id, f"certificate:{serial}"),
+        }
+
+
+def lineage(ledger: Ledger, lot: str, direction: str) -> dict[str, Any]:
+    """The lots a lot came of ("back"), went into ("forward"), or both, breadth first.
+
+    At most LINEAGE_MAX lots; `truncated` says whether there are more.
+    """
+    with engines.reading(ledger.engine) as connection:
+        if _object(ledger, connection, f"lot:{lot}") is None:
+            raise RuleError("LOT_UNKNOWN", f"no lot {lot} in this log", field="lot", value=lot)
+        ways = {"back": [True], "forward": [False], "both": [True, False]}[direction]
+        edges: set[tuple[str, str, int]] = set()
+        lots, truncated = {lot}, False
+        for back in ways:
+            reached, more = _walk(ledger, connection, lot, back=back, edges=edges)
+            lots |= reached
+            truncated = truncated or more
+    return {
+        "lot": lot,
+        "direction": direction,
+        "lots": sorted(lots),
+        "edges": [
+            {"child": child, "parent": parent, "entry": n}
+            for child, parent, n in sorted(edges, key=lambda e: (e[2], e[0], e[1]))
+        ],
+        "truncated": truncated,
+    }
+
+
+def _walk(
+    ledger: Ledger,
+    connection: Connection,
+    lot: str,
+    *,
+    back: bool,
+    edges: set[tuple[str, str, int]],
+) -> tuple[set[str], bool]:
+    reached, frontier = {lot}, [lot]
+    while frontier:
+        found = entries.relatives(connection, ledger.log_id, frontier, back=back)
+        edges.update(found)
+        nearer = {parent if back else child for child, parent, _ in found} - reached
+        if len(reached) + len(nearer) > LINEAGE_MAX:
+            return reached, True
+        reached |= nearer
+        frontier = sorted(nearer)
+    return reached, False
+
+
+def concerned(ledger: Ledger, ns: Iterable[int]) -> set[str]:
+    """The parties of these entries: who may read them."""
+    parties: set[str] = set()
+    with engines.reading(ledger.engine) as connection:
+        for n in ns:
+            found = entry.parse(entries.read_leaf(connection, ledger.log_id, n))
+            parties |= parties_of(found) | _sender(ledger, connection, found)
+    return parties
+
+
+def _sender(ledger: Ledger, connection: Connection, found: entry.Entry) -> set[str]:
+    if not isinstance(found.event.body, bodies.LotArrived):
+        return set()
+    sent = _object(ledger, connection, f"consignment:{found.event.body.consignment}")
+    return {sent.party} if isinstance(sent, state.Consignment) else set()
+
+
+def dossier(ledger: Ledger, serial: str) -> bytes:
+    """The certificate's dossier as of the latest checkpoint. RuleError CERTIFICATE_UNKNOWN."""
+    view = certificate_view(ledger, serial)
+    with engines.reading(ledger.engine) as connection:
+        head = entries.read_head(connection, ledger.log_id)
+        assert head is not None  # noqa: S101 (opened)
+        subtree = tiles.hash_reader(
+            head.size, lambda level, i: entries.read_tile(connection, ledger.log_id, level, i)
+        )
+        shares: dict[str, str] = {}
+
+        def may_share(found: entry.Entry) -> bool:
+            party = found.event.party
+            if party not in shares:
+                registered = _object(ledger, connection, f"party:{party}")
+                shares[party] = registered.share if isinstance(registered, state.Party) else "open"
+            customer = view["issuer"] in parties_of(found)
+            open_to_us = shares[party] == "open" or (shares[party] == "customers" and customer)
+            return party == view["issuer"] or open_to_us
+
+        return dossiers.assemble(
+            serial,
+            view["entries"][0],
+            lambda n: entries.read_leaf(connection, ledger.log_id, n),
+            lambda n: proof.inclusion(n, head.size, subtree),
+            entries.read_checkpoint(connection, ledger.log_id, head.size),
+            may_share,
+            disclosures={},
+            later_entries=view["entries"][1:],
+        )
+
+
+def policy_text(ledger: Ledger) -> str:
+    """The policy of somebody who trusts this log's present keys: a starting point for buyers."""
+    with engines.reading(ledger.engine) as connection:
+        opened = entry.parse(entries.read_leaf(connection, ledger.log_id, 0))
+    return policies.format_policy(ledger.verifier.vkey, opened.jws.kid)
