@@ -1,0 +1,288 @@
+"""The dossier: one file with a certificate, the entries it rests on, and the proofs of both.
+
+    {"checkpoint": "<signed note>",
+     "disclosures": {"<n>": ["<SD-JWT disclosure>", ...]},
+     "entries": [{"entry": {<leaf>}, "proof": ["<64 hex>", ...]}, ...],      ascending n
+     "remelt": "dossier-1",
+     "serial": "<certificate>"}
+
+The whole file is canonical JSON (RFC 8785), so an entry's leaf bytes are the canonical bytes of
+its object. Entry 0 always stands in it. What is left out is not lost, only not proven: a verifier
+counts it as primary (DESIGN.md section 6).
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ledger import entry
+from ledger.book import encoding
+from ledger.certificate import provenance
+from ledger.errors import FormatError
+
+FORMAT: Final = "dossier-1"
+MAX_BYTES: Final = 16 << 20
+MAX_ENTRIES: Final = 10_000
+BUDGET_BYTES: Final = 1_500_000
+REGISTERS: Final = ("log", "party", "site", "key")
+_NAMES: Final = ["checkpoint", "disclosures", "entries", "remelt", "serial"]
+_HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+_PROOF_MAX: Final = 63
+# Of a lineage, what less than this share of the claim passes through is never worth its bytes.
+_LEAST_SHARE: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An entry with the hash of its leaf and its inclusion proof, leaf to root."""
+
+    entry: entry.Entry
+    leaf_hash: bytes
+    proof: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """A decoded dossier. Form is all that was checked; see `verify`."""
+
+    serial: str
+    checkpoint: bytes
+    items: dict[int, Item]
+    disclosures: dict[int, list[str]]
+
+
+def parse(data: bytes) -> Dossier:
+    """A dossier from its bytes; FormatError DOSSIER_INVALID, or what an entry's decoding raises.
+
+    At most 16 MiB and 10,000 entries. Entries stand in ascending order, each once, 0 first.
+    """
+    if len(data) > MAX_BYTES:
+        raise _invalid("file", f"{len(data)} bytes", f"at most {MAX_BYTES}")
+    value = encoding.decode_canonical(data)
+    if sorted(value) != _NAMES or value["remelt"] != FORMAT:
+        raise _invalid("file", f"fields {', '.join(sorted(value))[:200]}", f"a {FORMAT}")
+    if not isinstance(value["serial"], str) or not isinstance(value["checkpoint"], str):
+        raise _invalid("file", "serial or checkpoint is no text", "two strings")
+    items: dict[int, Item] = {}
+    last = -1
+    for i, member in enumerate(_list(value["entries"], "entries", MAX_ENTRIES)):
+        item = _item(member, f"entries[{i}]")
+        if item.entry.n <= last:
+            raise _invalid(f"entries[{i}]", f"entry {item.entry.n} after {last}", "ascending n")
+        last = item.entry.n
+        items[last] = item
+    if 0 not in items:
+        raise _invalid("entries", "entry 0 is not there", "the entry that opened the log, always")
+    disclosed = _disclosures(value["disclosures"], items)
+    return Dossier(value["serial"], value["checkpoint"].encode(), items, disclosed)
+
+
+def _invalid(where: str, wrong: str, want: str) -> FormatError:
+    return FormatError(
+        "DOSSIER_INVALID",
+        f"{where}: {wrong}, want {want}",
+        field=where,
+        hint="ask for the file again; it was cut off, altered, or is of another format",
+    )
+
+
+def _list(value: Any, where: str, most: int) -> list[Any]:
+    if not isinstance(value, list) or len(value) > most:
+        raise _invalid(where, "not such a list", f"a list of at most {most}")
+    return value
+
+
+def _item(member: Any, where: str) -> Item:
+    if not isinstance(member, dict) or sorted(member) != ["entry", "proof"]:
+        raise _invalid(where, "not an entry with its proof", '{"entry", "proof"}')
+    if not isinstance(member["entry"], dict):
+        raise _invalid(f"{where}.entry", "not an object", "a leaf as JSON")
+    proof = _list(member["proof"], f"{where}.proof", _PROOF_MAX)
+    if not all(isinstance(text, str) and _HASH.fullmatch(text) for text in proof):
+        raise _invalid(f"{where}.proof", "not hashes", "64 lower-case hex digits each")
+    leaf = encoding.canonical(member["entry"])
+    hashes = tuple(bytes.fromhex(text) for text in proof)
+    try:
+        return Item(entry.parse(leaf), entry.leaf_hash(leaf), hashes)
+    except FormatError as error:
+        raise FormatError(error.code, f"{where}: {error.message}", field=where) from error
+
+
+def _disclosures(value: Any, items: Mapping[int, Item]) -> dict[int, list[str]]:
+    if not isinstance(value, dict):
+        raise _invalid("disclosures", "not an object", "entry index -> disclosures")
+    made = {}
+    for name, texts in value.items():
+        if not _INDEX.fullmatch(name) or int(name) not in items:
+            raise _invalid("disclosures", f"{name[:20]!r} is no entry here", "an index of entries")
+        listed = _list(texts, f"disclosures.{name}", 16)
+        if not all(isinstance(text, str) and text.isascii() for text in listed):
+            raise _invalid(f"disclosures.{name}", "not text", "SD-JWT disclosures")
+        made[int(name)] = listed
+    return made
+
+
+# Making one.
+
+
+@dataclass(slots=True)
+class _Collection:
+    """The entries chosen so far, read once each."""
+
+    read: Callable[[int], bytes]
+    may_share: Callable[[entry.Entry], bool]
+    leaves: dict[int, bytes] = field(default_factory=dict)
+    entries: dict[int, entry.Entry] = field(default_factory=dict)
+    chosen: set[int] = field(default_factory=set)
+
+    def get(self, n: int) -> entry.Entry:
+        """Entry n, kept."""
+        if n not in self.entries:
+            self.leaves[n] = self.read(n)
+            self.entries[n] = entry.parse(self.leaves[n])
+        return self.entries[n]
+
+    def share(self, ns: Iterable[int]) -> bool:
+        """Whether every one of these may be shown; registrations are public."""
+        return all(is_register(found) or self.may_share(found) for found in map(self.get, ns))
+
+
+def is_register(found: entry.Entry) -> bool:
+    """Whether an entry registers a party, key, site or policy, and moves no metal."""
+    return not found.event.site
+
+
+def assemble(
+    serial: str,
+    certificate_n: int,
+    read: Callable[[int], bytes],
+    proof: Callable[[int], Sequence[bytes]],
+    checkpoint: bytes,
+    may_share: Callable[[entry.Entry], bool],
+    disclosures: Mapping[int, Sequence[str]],
+    *,
+    budget_bytes: int = BUDGET_BYTES,
+    later_entries: Sequence[int] = (),
+) -> bytes:
+    """The dossier of a certificate.
+
+    read: leaf bytes by index. proof: inclusion proof by index, in the tree of `checkpoint` (a
+    signed note). may_share: whether the party of an entry that moves metal lets it be shown;
+    never asked of registrations, nor of what the certificate itself reads. disclosures: by
+    index, for entries that turn out to be in it. later_entries: entries after the certificate
+    that a reader must know of (a revocation).
+
+    In any case: entry 0, the certificate and the later entries, what they read, and all the
+    registrations these need. Then the lineage, largest contribution to the claim first, while
+    `budget_bytes` last: an entry is worth something only when all it reads is there too.
+    Raises FormatError of a leaf that cannot be parsed, and whatever read and proof raise.
+    """
+    found = _Collection(read, may_share)
+    wanted = {0}
+    for n in (certificate_n, *later_entries):
+        wanted |= {n} | _needed(found, n)
+    found.chosen = _with_registers(found, wanted)
+    size_of = _sizes(found, checkpoint, disclosures)
+    left = budget_bytes - sum(map(size_of, found.chosen))
+    _grow(found, serial, certificate_n, left, size_of)
+    chosen = sorted(found.chosen)
+    return encoding.canonical(
+        {
+            "checkpoint": checkpoint.decode(),
+            "disclosures": {str(n): list(disclosures[n]) for n in chosen if disclosures.get(n)},
+            "entries": [
+                {
+                    "entry": encoding.decode(found.leaves[n]),
+                    "proof": [hash_.hex() for hash_ in proof(n)],
+                }
+                for n in chosen
+            ],
+            "remelt": FORMAT,
+            "serial": serial,
+        }
+    )
+
+
+def _sizes(
+    found: _Collection, checkpoint: bytes, disclosures: Mapping[int, Sequence[str]]
+) -> Callable[[int], int]:
+    """How many bytes an entry takes, at most."""
+    size = checkpoint.split(b"\n")[1]
+    hashes = int(size).bit_length() if size.isdigit() else _PROOF_MAX
+
+    def size_of(n: int) -> int:
+        disclosed = sum(len(text) + 3 for text in disclosures.get(n, ()))
+        return len(found.leaves[n]) + hashes * 67 + disclosed + 48
+
+    return size_of
+
+
+def _grow(
+    found: _Collection,
+    serial: str,
+    certificate_n: int,
+    left: int,
+    size_of: Callable[[int], int],
+) -> None:
+    """Choose lineage entries, largest contribution first, each with all that it reads."""
+    claim = provenance.claim_of(found.get(certificate_n), serial)
+
+    def walkable(n: int) -> entry.Entry | None:
+        this = found.get(n)
+        return this if found.share(this.reads.values()) else None
+
+    least_mg = claim.claimed_mg // _LEAST_SHARE
+    lineage = provenance.trace(claim, walkable, least_mg=least_mg)
+    worth = {n: units for n, units in lineage.through.items() if n not in lineage.cut}
+    heap = [(-worth[n], -n) for n in found.chosen if n in worth]
+    heapq.heapify(heap)
+    opened: set[int] = set()
+    while heap:
+        n = -heapq.heappop(heap)[1]
+        if n in opened:
+            continue
+        opened.add(n)
+        more = _with_registers(found, _needed(found, n)) - found.chosen
+        cost = sum(map(size_of, more))
+        if cost > left or not found.share(more):
+            continue
+        left -= cost
+        found.chosen |= more
+        for other in more & worth.keys():
+            heapq.heappush(heap, (-worth[other], -other))
+
+
+def _needed(found: _Collection, n: int) -> set[int]:
+    """What must be there for entry n to be recomputed: all it reads, and for each object that is
+    more than its last entry (a run and its finalisations, say) the entries before that."""
+    needed: set[int] = set()
+    for key, last in found.get(n).reads.items():
+        needed.add(last)
+        while not key.startswith(("lot:", "transit:")):
+            before = found.get(last).reads.get(key)
+            if before is None or before >= last:
+                break
+            needed.add(before)
+            last = before
+    return needed
+
+
+def _with_registers(found: _Collection, ns: Iterable[int]) -> set[int]:
+    """These entries and every registration that they, and those, rest on."""
+    closed: set[int] = set()
+    open_ = list(ns)
+    while open_:
+        n = open_.pop()
+        if n in closed:
+            continue
+        closed.add(n)
+        this = found.get(n)
+        for key, read in this.reads.items():
+            if key.partition(":")[0] in REGISTERS:
+                open_.append(read)
+    return closed

@@ -1,0 +1,281 @@
+"""The verdict: separate lines, never one green word, as data, as text and as JSON.
+
+Every line says what was shown and on whose word; what was not shown says so. Exit status:
+0 meets the policy, 1 refused, 2 unreadable, 3 consistent in itself but signed by nobody whom the
+policy names. Source: DESIGN.md section 6.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from ledger.book import encoding, mass, serial
+
+MEETS_POLICY: Final = 0
+REFUSED: Final = 1
+UNREADABLE: Final = 2
+STRANGER: Final = 3
+NOT_SHOWN: Final = "not shown"
+
+STEPS: Final = (
+    "", "decode", "checkpoint", "cosignatures", "inclusion", "statements", "rules", "claim",
+    "this lot, this serial",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Where and why verification stopped. entry, account, line: as far as they apply."""
+
+    step: int
+    code: str
+    message: str
+    hint: str = ""
+    entry: int | None = None
+    account: str = ""
+    line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InLog:
+    """The head that the entries were proven to be under. named: its key is in the policy."""
+
+    origin: str
+    size: int
+    root: str
+    log_key: str
+    operator_key: str
+    named: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What the certificate's entry says."""
+
+    serial: str
+    entry: int
+    issued_at_ms: int
+    issuer: str
+    issuer_name: str
+    site: str
+    substance: str
+    method: str
+    classes: tuple[str, ...]
+    lots: tuple[str, ...]
+    holder: str
+    holder_name: str
+    valid_until: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """The claim, twice: as stated, and as far as entries that were recomputed carry it.
+
+    Percentages are floored to two decimals; masses are those of `lot`, or of all named lots.
+    """
+
+    entries: int
+    recomputed: int
+    lot: str
+    claimed_mg: int
+    proven_mg: int
+    substance_mg: int
+    wet_mg: int
+    stated: str
+    proven: str
+    stated_of_mass: str
+    proven_of_mass: str
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A share of the proven grams, and whose word it rests on.
+
+    kind: the event that brought the metal in. custody: "self" or "operator". both_signed: it
+    went on from one party to another, and both said so.
+    """
+
+    party: str
+    name: str
+    kind: str
+    custody: str
+    evidence: tuple[str, ...]
+    both_signed: bool
+    mass_mg: int
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """The entry that withdrew the certificate."""
+
+    entry: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What verification found. Parts that were not reached are None."""
+
+    status: int
+    refusal: Refusal | None = None
+    in_log: InLog | None = None
+    certificate: Certificate | None = None
+    arithmetic: Arithmetic | None = None
+    words: tuple[Word, ...] = ()
+    revocation: Revocation | None = None
+
+
+def as_dict(verdict: Verdict) -> dict[str, Any]:
+    """The verdict as plain JSON data, with the lines that `text` prints."""
+    shown = asdict(verdict)
+    shown["lines"] = {name: clean(said) for name, said in _lines(verdict)}
+    shown["witnesses"] = shown["not_spent_twice"] = NOT_SHOWN
+    return shown
+
+
+def text(verdict: Verdict) -> str:
+    """The verdict for people: a heading, aligned lines, and the refusal if there is one."""
+    rows = [_heading(verdict)]
+    rows += [f"{name:<20}{said}" for name, said in _lines(verdict)]
+    refusal = verdict.refusal
+    if refusal is not None:
+        rows.append(f"{'WHY':<20}step {refusal.step} ({STEPS[refusal.step]}), {_where(refusal)}")
+        rows.append(f"{'':<20}{refusal.code}: {refusal.message}")
+        if refusal.hint:
+            rows.append(f"{'':<20}{refusal.hint}")
+    return "".join(f"{clean(row)}\n" for row in rows)
+
+
+def clean(said: str) -> str:
+    """Text from a file nobody vouches for, without what moves cursors or turns text around."""
+    return encoding.UNSAFE_TEXT.sub("\ufffd", said).encode("utf-8", "replace").decode()
+
+
+def percent(part_mg: int, whole_mg: int) -> str:
+    """A percentage, rounded down to two decimals."""
+    return mass.percent_floor(part_mg, whole_mg)
+
+
+def _heading(verdict: Verdict) -> str:
+    if verdict.status == UNREADABLE:
+        return "UNREADABLE: this is not a dossier that can be checked"
+    if verdict.revocation is not None:
+        return "REFUSED: this certificate is REVOKED"
+    if verdict.status == REFUSED:
+        return "REFUSED: do not rely on this dossier"
+    if verdict.status == STRANGER:
+        return (
+            "SIGNED BY NOBODY YOU NAMED: consistent in itself, checked with the keys that the "
+            "dossier brought along; anybody can make such a file"
+        )
+    issued = verdict.certificate
+    if issued is None:
+        return "MEETS THE POLICY"
+    return (
+        f"Certificate {serial.printed(issued.serial)}, issued {time_of(issued.issued_at_ms)} by "
+        f"{_named(issued.issuer, issued.issuer_name)}: meets the policy"
+    )
+
+
+def _where(refusal: Refusal) -> str:
+    where = [f"entry {refusal.entry}"] if refusal.entry is not None else []
+    where += [part for part in (refusal.account, refusal.line) if part]
+    return ", ".join(where) or "the file"
+
+
+def _lines(verdict: Verdict) -> list[tuple[str, str]]:
+    """The six lines, as far as verification came."""
+    if verdict.in_log is None:
+        return []
+    made = [("IN THE LOG", _in_log(verdict.in_log))]
+    if verdict.arithmetic is None or verdict.certificate is None:
+        return made
+    return [
+        *made,
+        ("ARITHMETIC", _arithmetic(verdict.arithmetic, verdict.certificate)),
+        ("NOT SPENT TWICE", NOT_SHOWN),
+        ("NOT REVOKED", _not_revoked(verdict)),
+        ("MADE OUT TO", _made_out_to(verdict.certificate)),
+        ("ON WHOSE WORD", _on_whose_word(verdict)),
+    ]
+
+
+def _in_log(in_log: InLog) -> str:
+    if not in_log.named:
+        return (
+            f"only by the dossier's own key, {in_log.log_key}, which your policy does not name; "
+            f"it calls itself {in_log.origin}, size {in_log.size:,}"
+        )
+    return f"yes, size {in_log.size:,}, log {in_log.origin}; seen by witnesses: {NOT_SHOWN}"
+
+
+def _arithmetic(sums: Arithmetic, certificate: Certificate) -> str:
+    what = f"{certificate.substance} {'+'.join(certificate.classes)}"
+    on = f" on lot {sums.lot}" if sums.lot else ""
+    return (
+        f"recomputed, {sums.recomputed} of {sums.entries} entries; proven at least "
+        f"{sums.proven} % (stated {sums.stated} %) of the {certificate.substance} is {what}{on}; "
+        f"of the whole mass at least {sums.proven_of_mass} % (stated {sums.stated_of_mass} %)"
+    )
+
+
+def _not_revoked(verdict: Verdict) -> str:
+    if verdict.revocation is not None:
+        gone = verdict.revocation
+        return f"REVOKED by entry {gone.entry:,}, reason: {gone.reason}"
+    return "on the operator's word, as of the checkpoint above"
+
+
+def _made_out_to(certificate: Certificate) -> str:
+    until = f"; valid until {certificate.valid_until}" if certificate.valid_until else ""
+    if not certificate.holder:
+        return f"nobody: check online before you rely on it{until}"
+    if certificate.holder == "external":
+        return f"somebody outside this log{until}"
+    return _named(certificate.holder, certificate.holder_name) + until
+
+
+def _named(party: str, name: str) -> str:
+    return f"{name} ({party})" if name else party
+
+
+def _on_whose_word(verdict: Verdict) -> str:
+    sums = verdict.arithmetic
+    if sums is None:
+        return NOT_SHOWN
+    said = [f"{roughly(word.mass_mg)} {_word(word)}" for word in verdict.words]
+    missing_mg = sums.claimed_mg - sums.proven_mg
+    if missing_mg:
+        said.append(f"{roughly(missing_mg)} {NOT_SHOWN}, counted as primary")
+    return f"{roughly(sums.claimed_mg)} of the claim: {' · '.join(said)}"
+
+
+_KINDS: Final = {"scrap_declared": "declared as scrap", "assay_recorded": "found by a later assay"}
+
+
+def _word(word: Word) -> str:
+    custody = "self-held key" if word.custody == "self" else "custodial key"
+    evidence = " and ".join(kind.replace("_", " ") for kind in word.evidence) or "no evidence"
+    about = [custody, evidence]
+    about += [_KINDS[word.kind]] if word.kind in _KINDS else []
+    about += ["both sides signed"] if word.both_signed else []
+    return f"{_named(word.party, word.name)} ({', '.join(about)})"
+
+
+def roughly(mass_mg: int) -> str:
+    """A mass for reading, rounded down to two decimals of the largest unit that fits."""
+    for unit, per in (("t", 10**9), ("kg", 10**6), ("g", 10**3)):
+        if mass_mg >= per:
+            return f"{mass_mg // per:,}.{mass_mg % per * 100 // per:02d} {unit}"
+    return f"{mass_mg} mg"
+
+
+def time_of(at_ms: int) -> str:
+    """UTC milliseconds as RFC 3339, or "?" beyond the calendar."""
+    try:
+        at = datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=at_ms)
+    except OverflowError:
+        return "?"
+    return at.isoformat(timespec="seconds") + "Z"

@@ -1,0 +1,446 @@
+"""Verification of a dossier against a buyer's policy: no network, no clock, no trust in its maker.
+
+1. Decode strictly: canonical JSON, well-formed entries, entry 0, the certificate's entry.
+2. The checkpoint is signed by a log key of the policy, under its own name; entry 0 says so too.
+3. Cosignatures of witnesses: not checked yet, so a policy that wants some is not met.
+4. Every entry's inclusion proof leads to the checkpoint's root.
+5. Every statement is for this log and signed by a key that an earlier entry registered for its
+   party and that no entry shown revokes; entry 0 by the operator key of the policy. Every
+   disclosure belongs to its statement.
+6. The rules are run again for every entry whose reads are shown, and compared line by line.
+7. The claim is recomputed: as stated, and counting only metal whose way from its receipts, or from
+   the declaration that made it scrap, was recomputed. What is not in the dossier is not recycled.
+8. This lot, this serial, not revoked by an entry shown.
+
+The first step that fails refuses the dossier (status 1; step 1: unreadable, status 2). If all hold
+but the key in step 2 came out of the dossier itself, the status is 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ledger import entry
+from ledger.book import bodies, fold, jose, mass, rules, serial, state
+from ledger.certificate import dossier, policy, provenance, verdict
+from ledger.certificate.verdict import Refusal, Verdict
+from ledger.errors import LedgerError, ProofError
+from ledger.tlog import checkpoint, note, proof
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far verification came: for the refusal that ends it."""
+
+    found: Verdict
+    step: int = 1
+    n: int | None = None
+
+
+def verify(
+    data: bytes,
+    buyer: policy.Policy | None,
+    *,
+    lot: str | None = None,
+    number: str | None = None,
+) -> Verdict:
+    """The verdict on a dossier; see the module for its steps. Never raises, whatever `data` is.
+
+    buyer: the policy; None names nobody. lot: the lot in the buyer's hands, whose own figure is
+    wanted. number: the serial the buyer was given, with or without hyphens.
+    """
+    progress = _Progress(Verdict(verdict.UNREADABLE))
+    try:
+        return _verify(data, buyer, lot, number, progress)
+    except LedgerError as error:
+        return _refused(progress, error)
+    except Exception as error:  # a hostile file may hit what no decoder expected
+        message = f"the file cannot be checked: {type(error).__name__}: {error}"
+        return _refused(progress, ProofError("DOSSIER_INVALID", message[:300]))
+
+
+def _verify(
+    data: bytes,
+    buyer: policy.Policy | None,
+    lot: str | None,
+    number: str | None,
+    progress: _Progress,
+) -> Verdict:
+    shown = dossier.parse(data)  # 1
+    issued = _certificate(shown)
+
+    progress.step = 2
+    opened = _opening(shown)
+    head, in_log = _checkpoint(shown, opened, buyer)
+    progress.found = replace(progress.found, in_log=in_log)
+
+    progress.step = 3
+    _cosignatures(buyer)
+
+    progress.step = 4
+    for n, item in shown.items.items():
+        progress.n = n
+        proof.check_inclusion(
+            item.proof, size=head.size, root=head.root, index=n, leaf_hash=item.leaf_hash
+        )
+
+    progress.step = 5
+    names = _statements(shown, opened, buyer if in_log.named else None, progress)
+
+    progress.step = 6
+    recomputed = _rules(shown, opened.origin, progress)
+    progress.n = issued.n
+    if issued.n not in recomputed:
+        raise _cannot("the certificate's own entry cannot be recomputed: what it reads is absent")
+    progress.found = replace(progress.found, certificate=_described(shown, issued, names))
+
+    progress.step = 7
+    within = lot if lot in _lots(issued) else None
+    progress.found = _claim(shown, issued, recomputed, within, names, progress.found)
+
+    progress.step = 8
+    progress.found = replace(progress.found, revocation=_revocation(shown))
+    _asked(shown, issued, lot, number, progress.found)
+    status = verdict.MEETS_POLICY if in_log.named else verdict.STRANGER
+    return replace(progress.found, status=status)
+
+
+def _refused(progress: _Progress, error: LedgerError) -> Verdict:
+    part, _, rest = error.field.partition(".")
+    account, _, line = rest.partition(".") if part in ("book", "lots", "reads") else ("", "", "")
+    refusal = Refusal(
+        progress.step,
+        error.code,
+        error.message,
+        error.hint,
+        progress.n,
+        account,
+        line.replace(".", " "),
+    )
+    status = verdict.UNREADABLE if progress.step == 1 else verdict.REFUSED
+    return replace(progress.found, status=status, refusal=refusal)
+
+
+def _cannot(message: str, code: str = "DOSSIER_INVALID", hint: str = "") -> ProofError:
+    return ProofError(code, message, hint=hint or "ask for a complete dossier")
+
+
+# Step 1.
+
+
+def _certificate(shown: dossier.Dossier) -> entry.Entry:
+    """The entry that issues the certificate the dossier is about."""
+    opening = shown.items[0].entry.event.body
+    origin = opening.origin if isinstance(opening, bodies.LogOpened) else ""
+    for item in shown.items.values():
+        event = item.entry.event
+        if (
+            isinstance(event.body, bodies.CertificateIssued)
+            and serial.make(origin, event.party, event.id) == shown.serial
+        ):
+            return item.entry
+    raise _cannot(f"no entry issues certificate {shown.serial[:20]}")
+
+
+def _lots(issued: entry.Entry) -> tuple[str, ...]:
+    body = issued.event.body
+    return body.lots if isinstance(body, bodies.CertificateIssued) else ()
+
+
+# Steps 2 and 3.
+
+
+def _opening(shown: dossier.Dossier) -> bodies.LogOpened:
+    body = shown.items[0].entry.event.body
+    if not isinstance(body, bodies.LogOpened):
+        raise _cannot("entry 0 does not open a log")
+    return body
+
+
+def _checkpoint(
+    shown: dossier.Dossier, opened: bodies.LogOpened, buyer: policy.Policy | None
+) -> tuple[checkpoint.Checkpoint, verdict.InLog]:
+    """The checkpoint, verified with a key of the policy, else with the one entry 0 names."""
+    own = note.parse_vkey(opened.log_key)
+    trusted = [log.verifier for log in buyer.logs] if buyer else []
+    named = True
+    try:
+        head, signed = checkpoint.open_checkpoint(shown.checkpoint, trusted)
+    except ProofError as error:
+        if error.code != "CHECKPOINT_UNSIGNED":
+            raise
+        named = False
+        head, signed = checkpoint.open_checkpoint(shown.checkpoint, [own])
+    signers = {(made.name, made.key_id) for made in signed.verified_signatures}
+    if (own.name, own.key_id) not in signers or (named and own not in trusted):
+        raise _cannot("the log key in entry 0 is not the one that signed", "SIGNATURE_INVALID")
+    if not head.origin == own.name == opened.origin:
+        raise ProofError(
+            "LOG_MISMATCH",
+            f"the checkpoint is of {head.origin!r}, its key of {own.name!r}, entry 0 of "
+            f"{opened.origin!r}, want one name",
+            hint="a checkpoint says nothing of another log's entries",
+        )
+    kid = jose.thumbprint(opened.operator_key)
+    in_log = verdict.InLog(head.origin, head.size, head.root.hex(), opened.log_key, kid, named)
+    return head, in_log
+
+
+def _cosignatures(buyer: policy.Policy | None) -> None:
+    if buyer is not None and buyer.quorum != policy.NONE:
+        raise _cannot(
+            f"the policy wants the cosignatures of {buyer.quorum}: {verdict.NOT_SHOWN}",
+            "CHECKPOINT_UNSIGNED",
+            "this release does not check cosignatures; with `quorum none` it says what it can",
+        )
+
+
+# Step 5.
+
+
+def _statements(
+    shown: dossier.Dossier,
+    opened: bodies.LogOpened,
+    buyer: policy.Policy | None,
+    progress: _Progress,
+) -> dict[str, str]:
+    """Check every statement; the disclosed names of parties."""
+    revoked: set[str] = set()
+    names: dict[str, str] = {}
+    for n, item in shown.items.items():
+        progress.n = n
+        found = item.entry
+        if found.event.log != opened.origin:
+            raise ProofError(
+                "LOG_MISMATCH", f"the statement is for {found.event.log!r}, not {opened.origin!r}"
+            )
+        _signed(found, shown, revoked)
+        if isinstance(found.event.body, bodies.KeyRevoked):
+            revoked.add(found.event.body.kid)
+        names.update(_disclosed(found, shown.disclosures.get(n, [])))
+    progress.n = 0
+    kid = jose.thumbprint(opened.operator_key)
+    if buyer is not None and kid not in buyer.operators:
+        raise ProofError(
+            "KEY_UNKNOWN",
+            f"operator key {kid} is not one that the policy names",
+            hint="ask the operator, by another way than this file, which key is right",
+        )
+    return names
+
+
+def _signed(found: entry.Entry, shown: dossier.Dossier, revoked: set[str]) -> None:
+    """The signature, by a key registered for the party at a lower index and not revoked since."""
+    kid = found.jws.kid
+    n = found.reads.get(f"key:{kid}", 0 if found.n == 0 else None)
+    registered = shown.items.get(n) if n is not None else None
+    key = _registered(registered.entry, kid) if registered else None
+    if key is None or key.party != found.event.party:
+        raise ProofError(
+            "KEY_UNKNOWN", f"entry {found.n}: no entry shown registers {kid} for this party"
+        )
+    if kid in revoked:
+        raise ProofError("KEY_REVOKED", f"entry {found.n}: signed by {kid}, revoked before")
+    if not entry.signature_valid(found, key.jwk):
+        raise ProofError(
+            "SIGNATURE_INVALID", f"entry {found.n}: the statement is not signed by {kid}"
+        )
+
+
+def _registered(found: entry.Entry, kid: str) -> state.Key | None:
+    """The key of that thumbprint as this entry registers it."""
+    body = found.event.body
+    key = None
+    if isinstance(body, bodies.LogOpened):
+        key = state.Key(body.operator, body.operator_key, "self")
+    elif isinstance(body, bodies.PartyRegistered | bodies.KeyAdded) and body.key is not None:
+        key = state.Key(body.party, body.key, body.custody)
+    return key if key and jose.thumbprint(key.jwk) == kid else None
+
+
+def _disclosed(found: entry.Entry, texts: list[str]) -> dict[str, str]:
+    """The name of a party, if this entry registers one and discloses it."""
+    made = entry.match_disclosures(found.event, texts)
+    body = found.event.body
+    name = next((str(d.value) for d in made if d.name == "name"), "")
+    return {body.party: name} if isinstance(body, bodies.PartyRegistered) else {}
+
+
+# Step 6.
+
+
+@dataclass(slots=True)
+class _Shown:
+    """A state.Reader over the entries of a dossier below the one that is being recomputed.
+
+    objects: the entry shown last that touches an object, and the state it left; None where that
+    cannot be told, because an entry before it is not shown.
+    """
+
+    objects: dict[str, tuple[int, state.State | None]]
+
+    def find(self, key: str) -> tuple[int, state.State] | None:
+        """See state.Reader. What the statement's own entry should have read, and did not."""
+        found = self.objects.get(_object(key))
+        if found is None:
+            return None
+        n, known = found
+        if known is None:
+            raise ProofError("ENTRY_DIFFERS", f"reads: {key}: entry {n} touches it", field="reads")
+        return n, known
+
+    def used(self, key: str) -> tuple[int, str] | None:
+        """That a ticket was never used before is the one thing no entry can show."""
+        return None
+
+
+def _object(key: str) -> str:
+    return key.replace("transit:", "lot:", 1) if key.startswith("transit:") else key
+
+
+def _rules(shown: dossier.Dossier, origin: str, progress: _Progress) -> set[int]:
+    """Run the rules for every entry whose reads are there; the indexes of those that agree."""
+    reader = _Shown({})
+    recomputed: set[int] = set()
+    for n, item in shown.items.items():
+        progress.n = n
+        found = item.entry
+        if _readable(found, shown.items, reader, recomputed):
+            entry.recheck(found, reader, rules.Signer(found.jws.kid, valid=True))  # step 5
+            recomputed.add(n)
+        _apply(found, origin, reader)
+    return recomputed
+
+
+def _readable(
+    found: entry.Entry,
+    items: dict[int, dossier.Item],
+    reader: _Shown,
+    recomputed: set[int],
+) -> bool:
+    """Whether all that an entry reads is known. Raises ProofError if an entry shown belies it."""
+    readable = True
+    for key, n in found.reads.items():
+        last, known = reader.objects.get(_object(key), (None, None))
+        if (last is not None and last > n) or (n in items and last != n):
+            raise ProofError(
+                "ENTRY_DIFFERS",
+                f"entry {found.n}: reads: {key}: the log says entry {n}, "
+                f"{'none' if last is None else f'entry {last}'} touched it last",
+                field=f"reads.{key}",
+                hint="a state that was out of date, or made up, was read",
+            )
+        register = key.partition(":")[0] in dossier.REGISTERS
+        if n not in items or known is None or (register and n not in recomputed):
+            readable = False
+    return readable
+
+
+def _apply(found: entry.Entry, origin: str, reader: _Shown) -> None:
+    """Note the state of every object the entry touches, as far as it can be told."""
+    facts = found.facts()
+    for key in fold.touched(facts, origin):
+        n, before = reader.objects.get(key, (None, None))
+        follows = found.reads.get(key) == n and (n is None or before is not None)
+        told = follows or key.startswith("lot:")
+        reader.objects[key] = (found.n, fold.after(key, facts, before) if told else None)
+
+
+# Steps 7 and 8.
+
+
+def _described(
+    shown: dossier.Dossier, issued: entry.Entry, names: dict[str, str]
+) -> verdict.Certificate:
+    event, body = issued.event, issued.event.body
+    if not isinstance(body, bodies.CertificateIssued):
+        raise _cannot("not a certificate")
+    holder = body.holder
+    party = "" if holder is None else holder.party or "external"
+    return verdict.Certificate(
+        shown.serial, issued.n, issued.at_ms, event.party, names.get(event.party, ""), event.site,
+        body.substance, body.method, body.classes, body.lots, party, names.get(party, ""),
+        body.valid_until,
+    )  # fmt: skip
+
+
+def _claim(
+    shown: dossier.Dossier,
+    issued: entry.Entry,
+    recomputed: set[int],
+    lot: str | None,
+    names: dict[str, str],
+    found: Verdict,
+) -> Verdict:
+    claim = provenance.claim_of(issued, shown.serial, lot)
+    lineage = provenance.trace(claim, lambda n: shown.items[n].entry if n in recomputed else None)
+    claimed_mg, proven_mg = claim.claimed_mg, lineage.proven_mg(claim.claimed_mg)
+    arithmetic = verdict.Arithmetic(
+        len(shown.items), len(recomputed), lot or "", claimed_mg, proven_mg,
+        claim.substance_mg, claim.wet_mg,
+        verdict.percent(claimed_mg, claim.substance_mg),
+        verdict.percent(proven_mg, claim.substance_mg),
+        verdict.percent(claimed_mg, claim.wet_mg),
+        verdict.percent(proven_mg, claim.wet_mg),
+    )  # fmt: skip
+    return replace(found, arithmetic=arithmetic, words=_words(shown, lineage, proven_mg, names))
+
+
+def _words(
+    shown: dossier.Dossier, lineage: provenance.Lineage, proven_mg: int, names: dict[str, str]
+) -> tuple[verdict.Word, ...]:
+    """Whose word the proven grams rest on, the most first."""
+    units: dict[verdict.Word, int] = {}
+    for (n, handed), part in lineage.leaves.items():
+        found = shown.items[n].entry
+        registered = shown.items[found.reads[f"key:{found.jws.kid}"]].entry
+        key = _registered(registered, found.jws.kid)
+        event = found.event
+        word = verdict.Word(
+            event.party, names.get(event.party, ""), event.kind, key.custody if key else "",
+            tuple(sorted(event.evidence_types())), handed, 0,
+        )  # fmt: skip
+        units[word] = units.get(word, 0) + part
+    if not units:
+        return ()
+    order = sorted(units, key=lambda word: (-units[word], word.party, word.kind))
+    parts = mass.largest_remainder(proven_mg, [units[word] for word in order])
+    return tuple(
+        replace(word, mass_mg=part) for word, part in zip(order, parts, strict=True) if part
+    )
+
+
+def _revocation(shown: dossier.Dossier) -> verdict.Revocation | None:
+    for n, item in shown.items.items():
+        body = item.entry.event.body
+        if isinstance(body, bodies.CertificateRevoked) and body.serial == shown.serial:
+            return verdict.Revocation(n, body.reason)
+    return None
+
+
+def _asked(
+    shown: dossier.Dossier,
+    issued: entry.Entry,
+    lot: str | None,
+    number: str | None,
+    found: Verdict,
+) -> None:
+    if number is not None and number.replace("-", "").upper() != shown.serial:
+        raise _cannot(
+            f"this is the dossier of {serial.printed(shown.serial)}, not of {number[:40]}",
+            "CERTIFICATE_UNKNOWN",
+            "compare the serial with the one on your paper or label",
+        )
+    if lot is not None and lot not in _lots(issued):
+        raise _cannot(
+            f"certificate {serial.printed(shown.serial)} is on {', '.join(_lots(issued))}, "
+            f"not on {lot[:40]}",
+            "LOT_UNKNOWN",
+            "compare the lot with the tag on the metal",
+        )
+    if found.revocation is not None:
+        raise _cannot(
+            f"entry {found.revocation.entry} revokes {serial.printed(shown.serial)}",
+            "CERTIFICATE_REVOKED",
+            "ask the issuer for a certificate that stands",
+        )
