@@ -70,12 +70,16 @@ class TestLedger:
     disclosures: dict[int, list[str]] = field(default_factory=dict)
     memory: fold.Memory = field(default_factory=fold.Memory)
     keys: dict[str, list[ec.EllipticCurvePrivateKey]] = field(default_factory=dict)
+    opened: bool = False
 
     def __post_init__(self) -> None:
         self.signer = log_signer(self.origin, self.log_label)
-        self.keys[OPERATOR] = [private_key("operator")]
-        if self.leaves:
-            return
+        self.keys.setdefault(OPERATOR, [private_key("operator")])
+        if not self.opened:
+            self._open()
+
+    def _open(self) -> None:
+        self.opened = True
         body = {
             "origin": self.origin,
             "log_key": self.signer.verifier.vkey,
@@ -171,9 +175,8 @@ class TestLedger:
         later entries made anew on top of them as far as the rules go along."""
         forged = TestLedger(
             self.origin, self.clock_ms, self.parameters, self.log_label,
-            disclosures=self.disclosures, keys=self.keys, leaves=[b""],
+            disclosures=self.disclosures, keys=self.keys, opened=True,
         )  # fmt: skip
-        forged.leaves.clear()
         for n, found in enumerate(self.entries):
             alter = alterations.get(n)
             try:
@@ -297,7 +300,8 @@ class TestLedger:
 
     def at(self, site: str, kind: str, body: Mapping[str, Any], **more: Any) -> entry.Entry:
         """An event at a site, stated by the party the site belongs to."""
-        return self.state(kind, body, self.party_of(site), site=site, **more)
+        named = site if kind in events.SITE_KINDS else ""
+        return self.state(kind, body, self.party_of(site), site=named, **more)
 
     def lies_at(self, lot: str) -> str:
         known = self.memory.find(f"lot:{lot}")
@@ -421,3 +425,50 @@ class TestLedger:
         key = self.keys[holder][0]
         wanted = {"log": self.origin, "serial": self.serial(issued)}
         return jose.sign(encoding.canonical(wanted), key, kid_of(key))
+
+
+def smelter(heats: int = 4, *, collector_shares: str = "open") -> tuple[TestLedger, entry.Entry]:
+    """A collector shreds old scrap and sends it; a smelter adds its own purchases, primary metal
+    and metal nobody vouches for, and casts from one furnace, with a heel; a buyer is named.
+
+    The log, and the certificate on two halves of the last cast.
+    """
+    log = TestLedger()
+    log.party("TONGLING", custody="self", share=collector_shares)
+    log.party("HEFEI")
+    log.party("CABLE", custody="self")
+    log.site("TL01", "TONGLING")
+    log.site("HF01", "HEFEI")
+    log.site("CB01", "CABLE")
+    for i in range(heats):
+        _heat(log, i)
+    last = heats - 1
+    log.finalize(f"HF01/H-{last}", {f"HF01/INGOT-{last}": {"Al": "96.2 %"}})
+    log.run(
+        "HF01/SP", "SPLIT", {f"HF01/INGOT-{last}": "all"}, {"HF01/X-1": "7 t", "HF01/X-2": "rest"}
+    )
+    issued = log.certify(
+        ["HF01/X-1", "HF01/X-2"], "Al", classes=["POST", "PRE"], amount="40 %",
+        holder={"party": "CABLE"},
+    )  # fmt: skip
+    return log, issued
+
+
+def _heat(log: TestLedger, i: int) -> None:
+    old = {"POST": "80 %", "PRE": "20 %"}
+    log.receive(f"TL01/S-{i}", "10 t", {"Al": "90 %", "Cu": "1 %"}, old)
+    log.run(
+        f"TL01/R-{i}", "SHRED", {f"TL01/S-{i}": "all"}, {f"TL01/A-{i}": ("9.9 t", {"Al": "90.5 %"})}
+    )
+    log.send(f"TL01/C-{i}", [f"TL01/A-{i}"], "HF01")
+    log.arrive("HF01", f"TL01/C-{i}", {f"TL01/A-{i}": "9.89 t"})
+    log.receive(f"HF01/B-{i}", "6 t", {"Al": "99.7 %"}, {"PRIM": "100 %"}, evidence=["invoice"])
+    log.receive(f"HF01/P-{i}", "4 t", {"Al": "93 %"}, {"POST": "90 %", "UNK": "10 %"})
+    log.melt(
+        f"HF01/H-{i}",
+        {f"TL01/A-{i}": "all", f"HF01/B-{i}": "5 t", f"HF01/P-{i}": "3.5 t"},
+        {f"HF01/INGOT-{i}": ("14 t", {"Al": "96 %"}), f"HF01/DROSS-{i}": ("0.8 t", {"Al": "60 %"})},
+        roles={f"HF01/DROSS-{i}": "byproduct"},
+        additions=[{"name": "si_metal", "mass": "200 kg", "assay": {"Si": "98.5 %"}}],
+        heel=("3 t", {"Al": "96 %"}),
+    )

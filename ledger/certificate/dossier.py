@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ledger import entry
-from ledger.book import encoding
+from ledger.book import bodies, encoding
 from ledger.certificate import provenance
 from ledger.errors import FormatError
 
@@ -29,12 +29,16 @@ MAX_BYTES: Final = 16 << 20
 MAX_ENTRIES: Final = 10_000
 BUDGET_BYTES: Final = 1_500_000
 REGISTERS: Final = ("log", "party", "site", "key")
+_REGISTRATIONS: Final = (
+    bodies.LogOpened, bodies.PolicySet, bodies.PartyRegistered, bodies.KeyAdded,
+    bodies.KeyRevoked, bodies.SiteRegistered,
+)  # fmt: skip
 _NAMES: Final = ["checkpoint", "disclosures", "entries", "remelt", "serial"]
 _HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _PROOF_MAX: Final = 63
 # Of a lineage, what less than this share of the claim passes through is never worth its bytes.
-_LEAST_SHARE: Final = 1_000_000
+_LEAST_SHARE: Final = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +158,7 @@ class _Collection:
 
 def is_register(found: entry.Entry) -> bool:
     """Whether an entry registers a party, key, site or policy, and moves no metal."""
-    return not found.event.site
+    return isinstance(found.event.body, _REGISTRATIONS)
 
 
 def assemble(

@@ -21,8 +21,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ledger import entry
-from ledger.book import bodies, fold, jose, mass, rules, serial, state
-from ledger.certificate import dossier, policy, provenance, verdict
+from ledger.book import bodies, jose, mass, state
+from ledger.book import serial as serials
+from ledger.certificate import dossier, policy, provenance, recompute, verdict
 from ledger.certificate.verdict import Refusal, Verdict
 from ledger.errors import LedgerError, ProofError
 from ledger.tlog import checkpoint, note, proof
@@ -42,16 +43,16 @@ def verify(
     buyer: policy.Policy | None,
     *,
     lot: str | None = None,
-    number: str | None = None,
+    serial: str | None = None,
 ) -> Verdict:
     """The verdict on a dossier; see the module for its steps. Never raises, whatever `data` is.
 
     buyer: the policy; None names nobody. lot: the lot in the buyer's hands, whose own figure is
-    wanted. number: the serial the buyer was given, with or without hyphens.
+    wanted. serial: the one the buyer was given, with or without hyphens.
     """
     progress = _Progress(Verdict(verdict.UNREADABLE))
     try:
-        return _verify(data, buyer, lot, number, progress)
+        return _verify(data, buyer, lot, serial, progress)
     except LedgerError as error:
         return _refused(progress, error)
     except Exception as error:  # a hostile file may hit what no decoder expected
@@ -63,7 +64,7 @@ def _verify(
     data: bytes,
     buyer: policy.Policy | None,
     lot: str | None,
-    number: str | None,
+    serial: str | None,
     progress: _Progress,
 ) -> Verdict:
     shown = dossier.parse(data)  # 1
@@ -88,7 +89,11 @@ def _verify(
     names = _statements(shown, opened, buyer if in_log.named else None, progress)
 
     progress.step = 6
-    recomputed = _rules(shown, opened.origin, progress)
+    reader = recompute.Shown(opened.origin, shown.items.keys())
+    for n, item in shown.items.items():
+        progress.n = n
+        recompute.take(reader, item.entry)
+    recomputed = reader.recomputed
     progress.n = issued.n
     if issued.n not in recomputed:
         raise _cannot("the certificate's own entry cannot be recomputed: what it reads is absent")
@@ -100,7 +105,7 @@ def _verify(
 
     progress.step = 8
     progress.found = replace(progress.found, revocation=_revocation(shown))
-    _asked(shown, issued, lot, number, progress.found)
+    _asked(shown, issued, lot, serial, progress.found)
     status = verdict.MEETS_POLICY if in_log.named else verdict.STRANGER
     return replace(progress.found, status=status)
 
@@ -136,7 +141,7 @@ def _certificate(shown: dossier.Dossier) -> entry.Entry:
         event = item.entry.event
         if (
             isinstance(event.body, bodies.CertificateIssued)
-            and serial.make(origin, event.party, event.id) == shown.serial
+            and serials.make(origin, event.party, event.id) == shown.serial
         ):
             return item.entry
     raise _cannot(f"no entry issues certificate {shown.serial[:20]}")
@@ -266,86 +271,6 @@ def _disclosed(found: entry.Entry, texts: list[str]) -> dict[str, str]:
     return {body.party: name} if isinstance(body, bodies.PartyRegistered) else {}
 
 
-# Step 6.
-
-
-@dataclass(slots=True)
-class _Shown:
-    """A state.Reader over the entries of a dossier below the one that is being recomputed.
-
-    objects: the entry shown last that touches an object, and the state it left; None where that
-    cannot be told, because an entry before it is not shown.
-    """
-
-    objects: dict[str, tuple[int, state.State | None]]
-
-    def find(self, key: str) -> tuple[int, state.State] | None:
-        """See state.Reader. What the statement's own entry should have read, and did not."""
-        found = self.objects.get(_object(key))
-        if found is None:
-            return None
-        n, known = found
-        if known is None:
-            raise ProofError("ENTRY_DIFFERS", f"reads: {key}: entry {n} touches it", field="reads")
-        return n, known
-
-    def used(self, key: str) -> tuple[int, str] | None:
-        """That a ticket was never used before is the one thing no entry can show."""
-        return None
-
-
-def _object(key: str) -> str:
-    return key.replace("transit:", "lot:", 1) if key.startswith("transit:") else key
-
-
-def _rules(shown: dossier.Dossier, origin: str, progress: _Progress) -> set[int]:
-    """Run the rules for every entry whose reads are there; the indexes of those that agree."""
-    reader = _Shown({})
-    recomputed: set[int] = set()
-    for n, item in shown.items.items():
-        progress.n = n
-        found = item.entry
-        if _readable(found, shown.items, reader, recomputed):
-            entry.recheck(found, reader, rules.Signer(found.jws.kid, valid=True))  # step 5
-            recomputed.add(n)
-        _apply(found, origin, reader)
-    return recomputed
-
-
-def _readable(
-    found: entry.Entry,
-    items: dict[int, dossier.Item],
-    reader: _Shown,
-    recomputed: set[int],
-) -> bool:
-    """Whether all that an entry reads is known. Raises ProofError if an entry shown belies it."""
-    readable = True
-    for key, n in found.reads.items():
-        last, known = reader.objects.get(_object(key), (None, None))
-        if (last is not None and last > n) or (n in items and last != n):
-            raise ProofError(
-                "ENTRY_DIFFERS",
-                f"entry {found.n}: reads: {key}: the log says entry {n}, "
-                f"{'none' if last is None else f'entry {last}'} touched it last",
-                field=f"reads.{key}",
-                hint="a state that was out of date, or made up, was read",
-            )
-        register = key.partition(":")[0] in dossier.REGISTERS
-        if n not in items or known is None or (register and n not in recomputed):
-            readable = False
-    return readable
-
-
-def _apply(found: entry.Entry, origin: str, reader: _Shown) -> None:
-    """Note the state of every object the entry touches, as far as it can be told."""
-    facts = found.facts()
-    for key in fold.touched(facts, origin):
-        n, before = reader.objects.get(key, (None, None))
-        follows = found.reads.get(key) == n and (n is None or before is not None)
-        told = follows or key.startswith("lot:")
-        reader.objects[key] = (found.n, fold.after(key, facts, before) if told else None)
-
-
 # Steps 7 and 8.
 
 
@@ -422,25 +347,25 @@ def _asked(
     shown: dossier.Dossier,
     issued: entry.Entry,
     lot: str | None,
-    number: str | None,
+    serial: str | None,
     found: Verdict,
 ) -> None:
-    if number is not None and number.replace("-", "").upper() != shown.serial:
+    if serial is not None and serial.replace("-", "").upper() != shown.serial:
         raise _cannot(
-            f"this is the dossier of {serial.printed(shown.serial)}, not of {number[:40]}",
+            f"this is the dossier of {serials.printed(shown.serial)}, not of {serial[:40]}",
             "CERTIFICATE_UNKNOWN",
             "compare the serial with the one on your paper or label",
         )
     if lot is not None and lot not in _lots(issued):
         raise _cannot(
-            f"certificate {serial.printed(shown.serial)} is on {', '.join(_lots(issued))}, "
+            f"certificate {serials.printed(shown.serial)} is on {', '.join(_lots(issued))}, "
             f"not on {lot[:40]}",
             "LOT_UNKNOWN",
             "compare the lot with the tag on the metal",
         )
     if found.revocation is not None:
         raise _cannot(
-            f"entry {found.revocation.entry} revokes {serial.printed(shown.serial)}",
+            f"entry {found.revocation.entry} revokes {serials.printed(shown.serial)}",
             "CERTIFICATE_REVOKED",
             "ask the issuer for a certificate that stands",
         )
