@@ -204,9 +204,16 @@ def first_difference(
     return None if left == right else (path, left, right)
 
 
-def refuse_other_content(first: Any, second: Any, event_id: str) -> None:
+def refuse_other_content(
+    first: Mapping[str, Any], second: Mapping[str, Any], event_id: str
+) -> None:
     """ConflictError IDEMPOTENCY_CONFLICT naming the first field in which two payloads differ."""
-    difference = first_difference(first, second, ())
+    # In the order of the page: another kind says more than the other fields of its body.
+    names = ["log", "kind", "party", "site", "occurred_at"]
+    differences = (
+        first_difference(first.get(n), second.get(n), (n,)) for n in [*names, *first, *second]
+    )
+    difference = next((found for found in differences if found is not None), None)
     if difference is None:
         return
     path, _, value = difference

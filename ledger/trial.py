@@ -47,6 +47,7 @@ class Trial:
             return known[1]
         clock_ms = max(self.clock_ms, event.occurred_at_ms)
         outcome = rules.decide(event, clock_ms, self.memory, None)
+        events.check_size(len(data))
         statement = _unsigned(event)
         entry.compose(self.size, clock_ms, entry.ZERO_HASH, statement, outcome)
         facts = state.Facts(self.size, clock_ms, event, "", outcome.book, outcome.lots)

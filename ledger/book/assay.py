@@ -67,14 +67,16 @@ def parse_origin(value: Any, path: str) -> Origin:
     """
     if not isinstance(value, dict):
         raise invalid(path, value, 'an object such as {"POST": "60 %", "PRE": "40 %"}')
-    if value and all(isinstance(member, dict) for member in value.values()):
+    if any(isinstance(member, dict) for member in value.values()):
         for name in value:
             parse_element(name, join(path, name))
         return {name: _parse_shares(value[name], join(path, name)) for name in value}
     return {"*": _parse_shares(value, path)}
 
 
-def _parse_shares(value: dict[str, Any], path: str) -> Shares:
+def _parse_shares(value: Any, path: str) -> Shares:
+    if not isinstance(value, dict):
+        raise invalid(path, value, "shares of origin classes, for this element too")
     for name in value:
         if name not in vocabulary.ORIGINS:
             raise FormatError(
@@ -102,6 +104,11 @@ def grams(wet_mg: int, moisture_ppb: int, assay: Mapping[str, int]) -> dict[str,
     Every element of the assay is in the answer, with 0 where nothing is left after flooring.
     """
     water_mg = -(-wet_mg * moisture_ppb // mass.PPB)
+    return grams_beside_water(wet_mg, water_mg, assay)
+
+
+def grams_beside_water(wet_mg: int, water_mg: int, assay: Mapping[str, int]) -> dict[str, int]:
+    """The same where the water is known in milligrams."""
     dry_mg = wet_mg - water_mg
     substances = {name: dry_mg * ppb // mass.PPB for name, ppb in assay.items()}
     substances[OTHER] = dry_mg - sum(substances.values())

@@ -201,11 +201,11 @@ class RunRecorded:
 
 @dataclass(frozen=True, slots=True)
 class Restated:
-    """A run's output with its final assay."""
+    """A run's output with its final assay; its water stays where moisture is None."""
 
     lot: str
     assay: Assay
-    moisture: int = 0
+    moisture: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,10 @@ DEFAULTS: Final[dict[str, Any]] = {
 
 
 def _merged(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    evidence = {name: list(types) for name, types in given.get("evidence", {}).items()}
-    return {**before, **given, "evidence": {**before["evidence"], **evidence}}
+    """Parameters with those given in place of their former values, each as a whole."""
+    merged = {**before, **given}
+    merged["evidence"] = {name: list(types) for name, types in merged["evidence"].items()}
+    return merged
 
 
 def _log(key: str, facts: Facts, before: Any) -> Log:
@@ -162,13 +164,21 @@ def _run(key: str, facts: Facts, before: Any) -> Run:
     assert isinstance(before, Run), key
     given, loss, gain = dict(before.given), lines.copy(before.loss), dict(before.gain)
     for output in body.outputs:
-        balances = lines.copy(given[output.lot])
-        lines.add_all(balances, account_deltas(book, f"lot:{output.lot}"))
-        given[output.lot] = balances
+        given[output.lot] = _restated(given[output.lot], account_deltas(book, f"lot:{output.lot}"))
     lines.add_all(loss, account_deltas(book, f"loss:{before.site}/{before.step}"))
     for substance, gained in _gains(book, before.site).items():
         gain[substance] = gain.get(substance, 0) + gained
     return replace(before, given=given, loss=loss, gain=gain)
+
+
+def _restated(gave: lines.Balances, deltas: lines.Balances) -> lines.Balances:
+    """What a run gave an output, after a difference: claims made since count as free here."""
+    balances = lines.copy(gave)
+    for substance, page in deltas.items():
+        for line, delta_mg in page.items():
+            own = line if line in gave.get(substance, {}) else lines.split(line)[0]
+            lines.add(balances, substance, own, delta_mg)
+    return balances
 
 
 def _pool(
@@ -222,16 +232,15 @@ def _heel_part(heel: str, facts: Facts, *, refilled: bool) -> Part:
 def _consignment(key: str, facts: Facts, before: Any) -> Consignment:
     event, body = facts.event, facts.event.body
     if isinstance(body, bodies.LotDispatched):
-        return Consignment(event.party, event.site, body.to, () if body.to.external else body.lots)
+        road = () if body.to.external else body.lots
+        return Consignment(event.party, event.site, body.to, body.lots, road)
     assert isinstance(before, Consignment), key
-    match body:
-        case bodies.LotReturned(lots=lots):
-            return replace(before, road=tuple(x for x in before.road if x not in lots))
-        case bodies.LotArrived(lots=arrivals):
-            there = tuple(arrival.lot for arrival in arrivals)
-            road = tuple(lot for lot in before.road if lot not in there)
-            return replace(before, road=road, arrived=before.arrived + there)
-    raise AssertionError(key)
+    gone: tuple[str, ...] = ()
+    if isinstance(body, bodies.LotReturned):
+        gone = body.lots
+    elif isinstance(body, bodies.LotArrived):
+        gone = tuple(arrival.lot for arrival in body.lots)
+    return replace(before, road=tuple(lot for lot in before.road if lot not in gone))
 
 
 def _certificate(key: str, facts: Facts, before: Any) -> Certificate:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from ledger.book import assay, jose, mass, serial, shape, vocabulary
+from ledger.book import assay, jose, mass, serial, shape, vocabulary, zones
 from ledger.book.bodies import (
     Addition,
     Arrival,
@@ -48,7 +48,8 @@ SITE_SCOPE = pattern(r"[A-Z][A-Z0-9]{1,11}/[A-Z0-9][A-Z0-9-]{0,19}", "<site>/<sc
 EQUIPMENT = pattern(r"[A-Z0-9][A-Z0-9-]{0,14}", "an equipment id such as F1")
 COUNTRY = pattern(r"[A-Z]{2}", "an ISO 3166 country code such as CN")
 REGION = pattern(r"[A-Z]{2}-[A-Z0-9]{1,3}", "an ISO 3166-2 code such as CN-AH")
-ZONE = pattern(r"[A-Za-z]+(?:/[A-Za-z0-9_+-]+){0,2}", "an IANA time zone such as Asia/Shanghai")
+_ZONE_SHAPE = pattern(r"[A-Za-z0-9_+/-]{1,64}", "an IANA time zone such as Asia/Shanghai")
+_ZONE_WORD = word(zones.ZONES)
 SHA256 = pattern(r"[0-9a-f]{64}", "64 lower-case hex digits")
 CODE = pattern(
     r"[A-Za-z0-9](?:[A-Za-z0-9 ._/:#()+-]{0,38}[A-Za-z0-9.#)+])?", "a code, up to 40 characters"
@@ -60,21 +61,10 @@ JWS = pattern(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", "a compact JWS"
 
 def _once(names: Iterable[str], path: str, what: str = "lot") -> None:
     seen: set[str] = set()
-    for name in names:
+    for i, name in enumerate(names):
         if name in seen:
-            raise invalid(path, name, f"each {what} once")
+            raise invalid(f"{path}[{i}]", name, f"each {what} once")
         seen.add(name)
-
-
-def _unique(parse: shape.Parser, what: str, *, least: int = 1) -> shape.Parser:
-    parse_all = listed(parse, least=least)
-
-    def parse_unique(value: Any, path: str) -> Any:
-        values = parse_all(value, path)
-        _once(values, path, what)
-        return values
-
-    return parse_unique
 
 
 def _mass(value: Any, path: str) -> int:
@@ -198,7 +188,7 @@ def _party_shape(*, trial: bool) -> Shape:
         (
             Field("party", PARTY),
             Field("country", COUNTRY),
-            Field("roles", _unique(word(vocabulary.PARTY_ROLES), "role", least=0)),
+            Field("roles", listed(word(vocabulary.PARTY_ROLES))),
             Field("identifiers", _map(CODE), required=False),
             *_key_fields(trial=trial),
             Field("share", word(vocabulary.SHARES)),
@@ -241,10 +231,9 @@ _SITE = Shape(
             ),
         ),
         Field("equipment", listed(EQUIPMENT), required=False),
-        Field("zone", ZONE),
+        Field("zone", lambda value, path: _ZONE_WORD(_ZONE_SHAPE(value, path), path)),
         Field("geo", nested(_GEO), required=False),
     ),
-    joins=lambda members, path: _once((s.id for s in members["scopes"]), f"{path}.scopes", "scope"),
 )
 
 
@@ -269,8 +258,6 @@ def _received_joins(members: dict[str, Any], path: str) -> None:
         raise invalid(
             f"{path}.mass", "mass", f"either mass, or gross and tare, not also {scale[0]}"
         )
-    if "ticket_part" in members and "ticket" not in members:
-        raise invalid(f"{path}.ticket_part", members["ticket_part"], "a part of a named ticket")
     if "mass" not in members:
         deducted = sum(d.mass for d in members.get("deductions", ()))
         net = members["gross"] - members["tare"] - deducted
@@ -385,7 +372,7 @@ _RUN = Shape(
         Field("additions", listed(nested(_ADDITION)), required=False),
         Field("outputs", listed(nested(_OUTPUT))),
         Field("heel", nested(_HEEL), required=False),
-        Field("energy", listed(nested(_ENERGY), most=16), required=False),
+        Field("energy", listed(nested(_ENERGY)), required=False),
     ),
     _run_needs,
     _run_joins,
@@ -425,8 +412,14 @@ def _amount(value: Any, path: str) -> str | tuple[str, int]:
 
 
 def _certificate_joins(members: dict[str, Any], path: str) -> None:
+    _named_once(members, path)
+    _once(members["classes"], f"{path}.classes", "class")
     if members["amount"] == "all" and len(members["lots"]) != 1:
         raise invalid(f"{path}.amount", "all", "a mass or percentage when several lots are named")
+
+
+def _named_once(members: dict[str, Any], path: str) -> None:
+    _once(members.get("lots", ()), f"{path}.lots")
 
 
 def _lots_once(members: dict[str, Any], path: str) -> None:
@@ -437,7 +430,7 @@ def _arrivals_once(members: dict[str, Any], path: str) -> None:
     _once((arrival.lot for arrival in members["lots"]), f"{path}.lots")
 
 
-_LOTS = _unique(NAMED, "lot")
+_LOTS = listed(NAMED, least=1)
 
 SHAPES: Final[dict[str, Shape]] = {
     "log_opened": Shape(
@@ -497,8 +490,11 @@ SHAPES: Final[dict[str, Shape]] = {
             Field("to", _partner(site=True)),
             Field("mode", word(vocabulary.TRANSPORT_MODES), required=False),
         ),
+        joins=_named_once,
     ),
-    "lot_returned": Shape(LotReturned, (Field("consignment", NAMED), Field("lots", _LOTS))),
+    "lot_returned": Shape(
+        LotReturned, (Field("consignment", NAMED), Field("lots", _LOTS)), joins=_named_once
+    ),
     "lot_arrived": Shape(
         LotArrived,
         (Field("consignment", NAMED), Field("lots", listed(nested(_ARRIVAL), least=1))),
@@ -513,7 +509,7 @@ SHAPES: Final[dict[str, Shape]] = {
                 lambda value, path: assay.parse_element(shape.text(value, path), path),
             ),
             Field("method", word(vocabulary.METHODS, "METHOD_UNKNOWN")),
-            Field("classes", _unique(_class_word(vocabulary.CLAIMABLE), "class")),
+            Field("classes", listed(word(vocabulary.CLAIMABLE), least=1)),
             Field("amount", _amount),
             Field("holder", _partner(country=False), required=False),
             Field("valid_until", shape.date, required=False),
@@ -528,6 +524,7 @@ SHAPES: Final[dict[str, Shape]] = {
             Field("lots", _LOTS, required=False),
             Field("consent", JWS, required=False),
         ),
+        joins=_named_once,
     ),
 }
 

@@ -75,7 +75,7 @@ class Lot:
     """A lot: what lies, what is on the road, and what the rules want to know of it.
 
     by: "run:<id>" or "receipt:<lot>". marks: "internal:<party>", "declared:<site>/<scope>",
-    "made:<site>/<scope>" (scopes it may be declared from), "store", "touched",
+    "made:<site>/<scope>" (scopes it may be declared from), "store:<site>/<scope>", "touched",
     "unproven:<class>" (stated without evidence when it was received).
     """
 
@@ -138,13 +138,13 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Consignment:
-    """Lots on the road. `road` are those still there, `gone` those that arrived or came back."""
+    """A dispatch: all its lots, and those still on the road (none when the receiver is outside)."""
 
     party: str
     site: str
     to: bodies.Partner
+    lots: tuple[str, ...]
     road: tuple[str, ...]
-    arrived: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

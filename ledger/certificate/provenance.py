@@ -57,6 +57,15 @@ class Claim:
         """The grams under the serial, in mg."""
         return sum(sum(page.values()) for page in self.held.values())
 
+    def by_class(self) -> dict[str, int]:
+        """The same, class by class."""
+        claimed: dict[str, int] = {}
+        for page in self.held.values():
+            for line, mass_mg in page.items():
+                origin = lines.split(line)[0]
+                claimed[origin] = claimed.get(origin, 0) + mass_mg
+        return claimed
+
 
 @dataclass(slots=True)
 class Lineage:

@@ -74,11 +74,13 @@ class Arithmetic:
     """The claim, twice: as stated, and as far as entries that were recomputed carry it.
 
     Percentages are floored to two decimals; masses are those of `lot`, or of all named lots.
+    claimed: class -> mg.
     """
 
     entries: int
     recomputed: int
     lot: str
+    claimed: dict[str, int]
     claimed_mg: int
     proven_mg: int
     substance_mg: int
@@ -212,12 +214,12 @@ def _in_log(in_log: InLog) -> str:
 
 
 def _arithmetic(sums: Arithmetic, certificate: Certificate) -> str:
-    what = f"{certificate.substance} {'+'.join(certificate.classes)}"
-    on = f" on lot {sums.lot}" if sums.lot else ""
+    what = f"{'+'.join(certificate.classes)} in the {certificate.substance}"
+    on = f"lot {sums.lot}" if sums.lot else "the certified lots"
     return (
-        f"recomputed, {sums.recomputed} of {sums.entries} entries; proven at least "
-        f"{sums.proven} % (stated {sums.stated} %) of the {certificate.substance} is {what}{on}; "
-        f"of the whole mass at least {sums.proven_of_mass} % (stated {sums.stated_of_mass} %)"
+        f"recomputed, {sums.recomputed} of {sums.entries} entries; {what} of {on}: proven at least "
+        f"{sums.proven} % (stated {sums.stated} %); of the whole mass: proven at least "
+        f"{sums.proven_of_mass} % (stated {sums.stated_of_mass} %)"
     )
 
 

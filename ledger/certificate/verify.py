@@ -301,7 +301,7 @@ def _claim(
     lineage = provenance.trace(claim, lambda n: shown.items[n].entry if n in recomputed else None)
     claimed_mg, proven_mg = claim.claimed_mg, lineage.proven_mg(claim.claimed_mg)
     arithmetic = verdict.Arithmetic(
-        len(shown.items), len(recomputed), lot or "", claimed_mg, proven_mg,
+        len(shown.items), len(recomputed), lot or "", claim.by_class(), claimed_mg, proven_mg,
         claim.substance_mg, claim.wet_mg,
         verdict.percent(claimed_mg, claim.substance_mg),
         verdict.percent(proven_mg, claim.substance_mg),

@@ -20,7 +20,7 @@ _CLASSES: Final[dict[str, Any]] = {
     "certificate": state.Certificate,
 }
 _TUPLES: Final = frozenset(
-    {"sites", "scopes", "equipment", "mentions", "marks", "outputs", "road", "arrived", "lots"}
+    {"sites", "scopes", "equipment", "mentions", "marks", "outputs", "road", "lots"}
 )
 _PARTNERS: Final = frozenset({"to", "holder"})
 

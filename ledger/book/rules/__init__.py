@@ -52,13 +52,13 @@ KINDS: Final[dict[type, Kind]] = {
     bodies.LotReceived: Kind(receipt.may_receive, receipt.receive, _evidence_of_receipt),
     bodies.AssayRecorded: Kind(_ANYBODY, receipt.assay_lot),
     bodies.RunRecorded: Kind(_ANYBODY, run.record),
-    bodies.RunFinalized: Kind(_ANYBODY, finalize.finalize),
+    bodies.RunFinalized: Kind(finalize.may_finalize, finalize.finalize),
     bodies.ScrapDeclared: Kind(_ANYBODY, declare.declare, declare.check_evidence),
     bodies.LotDispatched: Kind(transport.may_dispatch, transport.dispatch),
-    bodies.LotReturned: Kind(_ANYBODY, transport.give_back),
-    bodies.LotArrived: Kind(_ANYBODY, transport.arrive),
+    bodies.LotReturned: Kind(transport.may_return, transport.give_back),
+    bodies.LotArrived: Kind(transport.may_arrive, transport.arrive),
     bodies.CertificateIssued: Kind(certificates.may_issue, certificates.issue),
-    bodies.CertificateRevoked: Kind(_ANYBODY, certificates.revoke),
+    bodies.CertificateRevoked: Kind(certificates.may_revoke, certificates.revoke),
 }
 
 

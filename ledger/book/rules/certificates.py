@@ -45,11 +45,27 @@ def issue(draft: Draft) -> None:
     for i, (lot, was) in enumerate(zip(body.lots, lots, strict=True)):
         drafts.custody(draft, lot, was, f"body.lots[{i}]")
         drafts.lying(lot, was, f"body.lots[{i}]")
+        _check_room(draft, lot, was, f"body.lots[{i}]")
         drafts.in_order(draft, lot, was, f"body.lots[{i}]")
     _check_assays(body, lots)
     named = dict(zip(body.lots, lots, strict=True))
     for lot, part_mg in _parts(body, named).items():
         _claim(draft, body, lot, named[lot], part_mg, number)
+
+
+def _check_room(draft: Draft, lot: str, was: state.Lot, path: str) -> None:
+    serials = lines.serials(was.balances)
+    if len(serials) < OPEN_SERIALS_MAX:
+        return
+    held = [draft.read(f"certificate:{number}", state.Certificate) for number in serials]
+    if sum(view is not None and not view.revoked for view in held) >= OPEN_SERIALS_MAX:
+        raise RuleError(
+            "LOT_CERTIFICATES_FULL",
+            f"{path}: {lot} carries {OPEN_SERIALS_MAX} open certificates",
+            field=path,
+            value=lot,
+            hint="split the lot, or revoke certificates that are not needed",
+        )
 
 
 def _check_assays(body: bodies.CertificateIssued, lots: list[state.Lot]) -> None:
@@ -124,14 +140,6 @@ def _claim(
             value=part_mg,
             hint="the other grams stand under earlier certificates or were sold",
         )
-    if part_mg and len(lines.serials(was.balances)) >= OPEN_SERIALS_MAX:
-        raise RuleError(
-            "LOT_CERTIFICATES_FULL",
-            f"body.lots: {lot} carries {OPEN_SERIALS_MAX} certificates",
-            field="body.lots",
-            value=lot,
-            hint="split the lot, or revoke certificates that are not needed",
-        )
     left_mg = free_mg if part_mg is None else part_mg
     for origin, mass_mg in free.items():
         taken_mg = min(left_mg, mass_mg)
@@ -141,14 +149,22 @@ def _claim(
     draft.note(lot, was)
 
 
+def may_revoke(draft: Draft) -> None:
+    """The issuer."""
+    body = draft.event.body
+    assert isinstance(body, bodies.CertificateRevoked)
+    registry.known_party(draft, draft.event.party, "party")
+    certificate = draft.read(f"certificate:{body.serial}", state.Certificate)
+    if certificate is not None and certificate.issuer != draft.event.party:
+        registry.denied(draft, f"its issuer, {certificate.issuer}")
+
+
 def revoke(draft: Draft) -> None:
     """The serial is withdrawn; its grams are freed only where the page allows it."""
     body = draft.event.body
     assert isinstance(body, bodies.CertificateRevoked)
     lots = [drafts.existing(draft, lot, f"body.lots[{i}]") for i, lot in enumerate(body.lots)]
     certificate = _revocable(draft, body)
-    for i, lot in enumerate(body.lots):
-        drafts.refuse_heel(lot, f"body.lots[{i}]")
     _check_consent(draft, body, certificate)
     named = dict(zip(body.lots, lots, strict=True))
     if not named or not _may_free(draft, body, certificate, named):
@@ -171,8 +187,6 @@ def _revocable(draft: Draft, body: bodies.CertificateRevoked) -> state.Certifica
             value=body.serial,
             hint="outside its log a serial is quoted with the log's origin",
         )
-    if certificate.issuer != draft.event.party:
-        registry.denied(draft, f"its issuer, {certificate.issuer}")
     if certificate.revoked:
         raise RuleError(
             "CERTIFICATE_REVOKED",

@@ -14,7 +14,7 @@ def check_evidence(draft: Draft) -> None:
     """ORIGIN_EVIDENCE_MISSING unless a document of the class's type is attached."""
     body = draft.event.body
     assert isinstance(body, bodies.ScrapDeclared)
-    accepted = draft.parameter("evidence")[body.class_]
+    accepted = draft.parameter("evidence").get(body.class_, ())
     if not draft.event.evidence_types() & set(accepted):
         raise FormatError(
             "ORIGIN_EVIDENCE_MISSING",

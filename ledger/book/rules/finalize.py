@@ -11,6 +11,21 @@ from ledger.book.shape import invalid
 from ledger.errors import RuleError
 
 
+def may_finalize(draft: Draft) -> None:
+    """The party of the run, at its site."""
+    body, event = draft.event.body, draft.event
+    assert isinstance(body, bodies.RunFinalized)
+    run = draft.read(f"run:{body.run}", state.Run)
+    if run is not None and run.site != event.site:
+        raise RuleError(
+            "PERMISSION_DENIED",
+            f"body.run: {body.run} is a run of {run.site}, not of {event.site}",
+            field="body.run",
+            value=body.run,
+            hint=f"to be stated at {run.site}, by its party",
+        )
+
+
 def finalize(draft: Draft) -> None:
     """Attribute what the run left on the named outputs, its losses and gains anew."""
     body = draft.event.body
@@ -19,10 +34,7 @@ def finalize(draft: Draft) -> None:
     restated = {o.lot: o for o in body.outputs}
     order = sorted(restated, key=lambda x: (vocabulary.OUTPUT_ROLES.index(run.roles[x]), x))
     left = _left(run, order)
-    made = []
-    for lot in order:
-        wet_mg = lines.wet_mg(lots[lot].balances)
-        made.append((lot, assay.grams(wet_mg, restated[lot].moisture, restated[lot].assay)))
+    made = [(lot, _restated_grams(lots[lot].balances, restated[lot])) for lot in order]
     gained = _gained(draft, run, left, made)
     _post(draft, run, left, made, gained)
     for lot in order:
@@ -31,7 +43,8 @@ def finalize(draft: Draft) -> None:
 
 
 def _check(draft: Draft, body: bodies.RunFinalized) -> tuple[dict[str, state.Lot], state.Run]:
-    event = draft.event
+    for i, output in enumerate(body.outputs):
+        drafts.existing(draft, output.lot, f"body.outputs[{i}].lot")
     run = draft.read(f"run:{body.run}", state.Run)
     if run is None:
         raise RuleError(
@@ -41,6 +54,8 @@ def _check(draft: Draft, body: bodies.RunFinalized) -> tuple[dict[str, state.Lot
             value=body.run,
             hint="name the run as it was recorded, <site>/<name>",
         )
+    if run.step in vocabulary.INHERITING:
+        raise invalid("body.run", run.step, "a run whose outputs have assays of their own")
     for i, output in enumerate(body.outputs):
         if output.lot not in run.outputs:
             raise RuleError(
@@ -50,18 +65,6 @@ def _check(draft: Draft, body: bodies.RunFinalized) -> tuple[dict[str, state.Lot
                 value=output.lot,
                 hint=f"its outputs: {', '.join(run.outputs) or 'none'}",
             )
-    site = draft.read(f"site:{run.site}", state.Site)
-    assert site is not None
-    if site.party != event.party:
-        raise RuleError(
-            "PERMISSION_DENIED",
-            f"body.run: {body.run} is a run of {site.party}",
-            field="body.run",
-            value=body.run,
-            hint=f"only {site.party} finalises it",
-        )
-    if run.step in vocabulary.INHERITING:
-        raise invalid("body.run", run.step, "a run whose outputs have assays of their own")
     return {o.lot: _untouched(draft, o.lot, i) for i, o in enumerate(body.outputs)}, run
 
 
@@ -79,6 +82,13 @@ def _untouched(draft: Draft, lot: str, i: int) -> state.Lot:
             hint="finalise the assays of a run before its outputs are used",
         )
     return was
+
+
+def _restated_grams(was: lines.Balances, output: bodies.Restated) -> dict[str, int]:
+    wet_mg = lines.wet_mg(was)
+    if output.moisture is not None:
+        return assay.grams(wet_mg, output.moisture, output.assay)
+    return assay.grams_beside_water(wet_mg, lines.substance_mg(was, assay.WATER), output.assay)
 
 
 def _left(run: state.Run, named: list[str]) -> lines.Balances:

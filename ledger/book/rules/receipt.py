@@ -29,7 +29,9 @@ def unproven(draft: Draft) -> list[str]:
         if share and name != "UNK"
     }
     missing: list[str] = [
-        name for name in vocabulary.ORIGINS if name in stated and not given & set(accepted[name])
+        name
+        for name in vocabulary.ORIGINS
+        if name in stated and not given & set(accepted.get(name, ()))
     ]
     if missing and draft.parameter("strict"):
         raise FormatError(
@@ -37,7 +39,7 @@ def unproven(draft: Draft) -> list[str]:
             f"body.origin: {missing[0]} without evidence that proves it",
             field="evidence",
             value=missing[0],
-            hint=f"attach one of {', '.join(accepted[missing[0]])}, or state the origin as UNK",
+            hint=f"attach one of {', '.join(accepted.get(missing[0], ())) or 'nothing'}, or state the origin as UNK",
         )
     return missing
 

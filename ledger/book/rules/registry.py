@@ -88,9 +88,9 @@ def may_touch_keys(draft: Draft) -> None:
     body, event = draft.event.body, draft.event
     assert isinstance(body, bodies.KeyAdded | bodies.KeyRevoked)
     known_party(draft, event.party, "party")
+    known_party(draft, body.party, "body.party")
     if event.party not in (body.party, draft.log.operator):
         denied(draft, f"{body.party} or the operator")
-    known_party(draft, body.party, "body.party")
     if isinstance(body, bodies.KeyAdded):
         _check_new_key(draft, body)
     elif draft.kid == body.kid:
@@ -119,9 +119,9 @@ def may_register_site(draft: Draft) -> None:
     body, event = draft.event.body, draft.event
     assert isinstance(body, bodies.SiteRegistered)
     known_party(draft, event.party, "party")
+    known_party(draft, body.party, "body.party")
     if event.party not in (body.party, draft.log.operator):
         denied(draft, f"{body.party} or the operator")
-    known_party(draft, body.party, "body.party")
     site = draft.read(f"site:{body.site}", state.Site)
     if site is not None and site.party != body.party:
         raise RuleError(

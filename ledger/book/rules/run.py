@@ -17,7 +17,7 @@ from ledger.errors import RuleError
 INTERNAL: Final = "internal:"
 DECLARED: Final = "declared:"
 MADE: Final = "made:"
-STORE: Final = "store"
+STORE: Final = "store:"  # and the scope of the run that first made the store
 _CARRIED: Final = (INTERNAL, DECLARED)
 
 
@@ -103,7 +103,7 @@ def _find_output(work: Work, lot: str, path: str) -> None:
     if found is not None and work.body.step == "STORE":
         store = work.draft.find_lot(lot)
         assert store is not None
-        if STORE in store.marks:
+        if any(mark.startswith(STORE) for mark in store.marks):
             work.stores[lot] = store
             return
     drafts.new_lot(work.draft, lot, path)
@@ -143,7 +143,7 @@ def _check_lots(work: Work) -> None:
         drafts.custody(work.draft, output.lot, store, path)
         if store.transit:
             drafts.lying(output.lot, store, path)
-        _check_undiluted(work, output.lot, path)
+        _check_undiluted(work, output.lot, store, path)
         drafts.in_order(work.draft, output.lot, store, path)
 
 
@@ -155,7 +155,7 @@ def _check_certified(work: Work, source: Source) -> None:
     numbers = lines.serials(source.was.balances)
     if work.inheriting:
         if work.body.step != "SPLIT":
-            _check_undiluted(work, source.lot, source.path)
+            _check_undiluted(work, source.lot, source.was, source.path)
         return
     for number in numbers:
         certificate = work.draft.read(f"certificate:{number}", state.Certificate)
@@ -168,12 +168,14 @@ def _check_certified(work: Work, source: Source) -> None:
             )
 
 
-def _check_undiluted(work: Work, lot: str, path: str) -> None:
+def _check_undiluted(work: Work, lot: str, was: state.Lot, path: str) -> None:
     """MERGE, PACK and STORE keep certificates whole: same serials, same percentages everywhere."""
+    if not lines.serials(was.balances):
+        return
     contents = [source.was for source in work.sources]
     contents += [store for store in work.stores.values() if store.balances]
     shares = [_certified_shares(content.balances) for content in contents]
-    if any(shares) and any(share != shares[0] for share in shares):
+    if any(share != shares[0] for share in shares):
         raise _certified(
             lot,
             path,
@@ -258,22 +260,21 @@ def _order(outputs: tuple[bodies.Output, ...]) -> list[bodies.Output]:
 def _marks(work: Work, output: bodies.Output) -> set[str]:
     """The marks of an output: who may not declare it scrap, and from where it may be declared."""
     event, body = work.draft.event, work.body
-    marks = {f"{MADE}{event.site}/{body.scope}"}
+    store = work.stores.get(output.lot)
+    own = f"{event.site}/{body.scope}"
+    if store is not None:  # the run that first made the store counts as its maker
+        own = next(m.removeprefix(STORE) for m in store.marks if m.startswith(STORE))
+    marks = {MADE + own} | ({STORE + own} if body.step == "STORE" else set())
     if output.role == "internal_scrap":
         marks.add(INTERNAL + event.party)
     if not work.carries:
         return marks
-    store = work.stores.get(output.lot)
     origins = [source.was for source in work.sources]
     origins += [store] if store is not None and store.balances else []
     for was in origins:
         marks |= {mark for mark in was.marks if mark.startswith(_CARRIED)}
     scopes = [{mark for mark in was.marks if mark.startswith(MADE)} for was in origins]
-    if scopes:
-        marks |= set.intersection(*scopes)
-    if body.step == "STORE":
-        marks.add(STORE)
-    return marks
+    return marks | (set.intersection(*scopes) if scopes else set())
 
 
 def _made(

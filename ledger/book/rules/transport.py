@@ -72,9 +72,42 @@ def _check_holders(draft: Draft, lot: str, was: state.Lot, path: str) -> None:
             )
 
 
-def _consignment(draft: Draft, name: str) -> state.Consignment:
-    found = draft.read(f"consignment:{name}", state.Consignment)
-    if found is None:
+def may_return(draft: Draft) -> None:
+    """The sender, at the sending site."""
+    body = draft.event.body
+    assert isinstance(body, bodies.LotReturned)
+    found = draft.read(f"consignment:{body.consignment}", state.Consignment)
+    if found is not None:
+        _only(draft, found.party, found.site)
+
+
+def may_arrive(draft: Draft) -> None:
+    """The party and site it was sent to."""
+    body = draft.event.body
+    assert isinstance(body, bodies.LotArrived)
+    found = draft.read(f"consignment:{body.consignment}", state.Consignment)
+    if found is not None:
+        _only(draft, found.to.party or "", found.to.site or "")
+
+
+def _only(draft: Draft, party: str, site: str) -> None:
+    event = draft.event
+    if (event.party, event.site) != (party, site):
+        raise RuleError(
+            "PERMISSION_DENIED",
+            f"body.consignment: not for {event.party} at {event.site}",
+            field="body.consignment",
+            value=event.site,
+            hint=f"to be stated by {party} at {site}" if party else "the lots left this ledger",
+        )
+
+
+def _on_road(draft: Draft, name: str, named: list[tuple[str, str]]) -> dict[str, state.Lot]:
+    """The named lots of a consignment that are still on the road, as they are there."""
+    for lot, path in named:
+        drafts.existing(draft, lot, path)
+    consignment = draft.read(f"consignment:{name}", state.Consignment)
+    if consignment is None:
         raise RuleError(
             "CONSIGNMENT_UNKNOWN",
             f"body.consignment: no consignment {name} in this log",
@@ -82,76 +115,58 @@ def _consignment(draft: Draft, name: str) -> state.Consignment:
             value=name,
             hint="as the sender named it, <sending site>/<name>",
         )
-    return found
-
-
-def _on_road(
-    draft: Draft, consignment: state.Consignment, named: list[tuple[str, str]]
-) -> dict[str, state.Lot]:
-    """The named lots of a consignment, or LOT_UNKNOWN, or LOT_DUPLICATE once arrived."""
     for lot, path in named:
-        if lot not in consignment.road + consignment.arrived:
+        if lot not in consignment.lots:
             raise RuleError(
                 "LOT_UNKNOWN",
                 f"{path}: {lot} is not in this consignment",
                 field=path,
                 value=lot,
-                hint=f"still on the road: {', '.join(consignment.road) or 'nothing'}",
+                hint=f"it holds {', '.join(consignment.lots)}",
             )
     for lot, path in named:
-        if lot in consignment.arrived:
+        if lot not in consignment.road and not consignment.to.external:
             raise RuleError(
                 "LOT_DUPLICATE",
-                f"{path}: {lot} has arrived before",
+                f"{path}: {lot} has arrived or come back before",
                 field=path,
                 value=lot,
-                hint="each lot of a consignment arrives once",
+                hint=f"still on the road: {', '.join(consignment.road) or 'nothing'}",
             )
-    return {lot: found for lot, _ in named if (found := draft.find_lot(lot, road=True)) is not None}
+    return {lot: _travelling(draft, lot, path) for lot, path in named}
+
+
+def _travelling(draft: Draft, lot: str, path: str) -> state.Lot:
+    found = draft.find_lot(lot, road=True)
+    if found is None or not found.transit:
+        raise RuleError(
+            "LOT_CONSUMED",
+            f"{path}: {lot} is not on the road any more",
+            field=path,
+            value=lot,
+            hint="lots dispatched to somebody outside have left this ledger",
+        )
+    drafts.in_order(draft, lot, found, path)
+    return found
 
 
 def give_back(draft: Draft) -> None:
     """transit -> lot, whole, at the sending site."""
-    body, event = draft.event.body, draft.event
+    body = draft.event.body
     assert isinstance(body, bodies.LotReturned)
-    consignment = _consignment(draft, body.consignment)
     named = [(lot, f"body.lots[{i}]") for i, lot in enumerate(body.lots)]
-    found = _on_road(draft, consignment, named)
-    _at(draft, consignment.party, consignment.site)
-    for lot, path in named:
-        drafts.refuse_heel(lot, path)
-        drafts.in_order(draft, lot, found[lot], path)
-    for lot in body.lots:
-        was = found[lot]
+    for lot, was in _on_road(draft, body.consignment, named).items():
         draft.post_all(f"transit:{lot}", was.transit, -1)
         draft.post_all(f"lot:{lot}", was.transit)
-        draft.note(lot, was, at_site=event.site)
-
-
-def _at(draft: Draft, party: str, site: str) -> None:
-    event = draft.event
-    if event.party != party:
-        registry.denied(draft, party or "nobody: the lots left this ledger")
-    if event.site != site:
-        raise RuleError(
-            "LOT_ELSEWHERE",
-            f"site: the consignment is one of {site}, not of {event.site}",
-            field="site",
-            value=event.site,
-            hint=f"state it at {site}",
-        )
+        draft.note(lot, was)
 
 
 def arrive(draft: Draft) -> None:
     """transit -> lot at the receiving site, at the receiver's weight within tolerance."""
     body = draft.event.body
     assert isinstance(body, bodies.LotArrived)
-    consignment = _consignment(draft, body.consignment)
     named = [(arrival.lot, f"body.lots[{i}].lot") for i, arrival in enumerate(body.lots)]
-    found = _on_road(draft, consignment, named)
-    _at(draft, consignment.to.party or "", consignment.to.site or "")
-    for lot, path in named:
-        drafts.in_order(draft, lot, found[lot], path)
+    found = _on_road(draft, body.consignment, named)
     for i, arrival in enumerate(body.lots):
         _check_weight(draft, arrival, lines.wet_mg(found[arrival.lot].transit), i)
     for arrival in body.lots:
