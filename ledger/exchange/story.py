@@ -112,7 +112,7 @@ def _outcome(where: str, table: dict[str, Any]) -> tuple[str, str]:
     why, expected = table.get("why", ""), table.get("expect", "")
     if not isinstance(why, str) or "\n" in why:
         raise _invalid(f"{where}: why", why, "one line of text")
-    if "expect" in table and expected not in EVENT_CODES:
+    if "expect" in table and (not isinstance(expected, str) or expected not in EVENT_CODES):
         raise _invalid(f"{where}: expect", expected, "a code such as WEIGHT_MISMATCH")
     if expected and not why:
         raise _missing(where, "why", "say in a line what the refusal protects")
