@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.oracle import shapes, words
+from tests.oracle import readings, shapes, words
 from tests.oracle.quantity import mass, mass_or_zero, share
 from tests.oracle.refuse import Refused
 from tests.oracle.shapes import Check, Fields, list_of, obj, shape_of, word
@@ -91,6 +91,14 @@ def once(names: list[str], path: str) -> None:
             raise Refused("FIELD_INVALID", f"{path}[{index}]", "named twice")
 
 
+def once_if_words_do(found: dict[str, Any], path: str, names: list[str]) -> dict[str, Any]:
+    """Hole 77: lists of words without repeats."""
+    for name in names if readings.WORDS_STAND_ONCE else []:
+        shown = [i["id"] if isinstance(i, dict) else i for i in found.get(name, [])]
+        once(shown, f"{path}.{name}")
+    return found
+
+
 def log_opened(body: Any, path: str) -> dict[str, Any]:
     """Entry 0."""
     return obj(
@@ -115,7 +123,7 @@ def policy_set(body: Any, path: str) -> dict[str, Any]:
 
 def party_registered(body: Any, path: str) -> dict[str, Any]:
     """A party; its key and proof may be left out in a trial."""
-    return obj(
+    found = obj(
         body,
         path,
         [
@@ -129,6 +137,7 @@ def party_registered(body: Any, path: str) -> dict[str, Any]:
             ("share", True, word(words.SHARE)),
         ],
     )
+    return once_if_words_do(found, path, ["roles"])
 
 
 def key_added(body: Any, path: str) -> dict[str, Any]:
@@ -168,13 +177,13 @@ def site_registered(body: Any, path: str) -> dict[str, Any]:
             ("lon_e7", True, shapes.whole(-(180 * 10**7), 180 * 10**7)),
         ]
     )
-    return obj(
+    found = obj(
         body,
         path,
         [
             ("site", True, shapes.site),
             ("party", True, shapes.party),
-            ("type", True, word(words.SITE_TYPES)),
+            ("type", True, shapes.code),
             ("country", True, shapes.country),
             ("region", False, shapes.matching("[A-Z]{2}-[A-Z0-9]{1,3}")),
             ("scopes", True, list_of(scope)),
@@ -183,6 +192,7 @@ def site_registered(body: Any, path: str) -> dict[str, Any]:
             ("geo", False, geo),
         ],
     )
+    return once_if_words_do(found, path, ["scopes", "equipment"])
 
 
 def lot_received(body: Any, path: str) -> dict[str, Any]:
@@ -256,9 +266,9 @@ def run_recorded(body: Any, path: str) -> dict[str, Any]:
             ("assay", False, shapes.assay),
         ]
     )
-    least = 0 if furnace else 1
+    least = 0 if furnace or readings.EMPTY_RUN_LISTS else 1
     taken = shape_of([("lot", True, shapes.site_name), ("mass", True, shapes.all_or_mass)])
-    power = shape_of([("carrier", True, word(words.CARRIERS)), ("wh", True, shapes.counted)])
+    power = shape_of([("carrier", True, shapes.code), ("wh", True, shapes.counted)])
     found = obj(
         body,
         path,
@@ -393,6 +403,13 @@ def lot_arrived(body: Any, path: str) -> dict[str, Any]:
     return found
 
 
+def claimable_class(value: Any, path: str) -> str:
+    """POST, BMW or PRE."""
+    if value in ("PRIM", "UNK"):
+        raise Refused(readings.UNCLAIMABLE_CLASS, path, value)
+    return str(word(words.CLAIMABLE)(value, path))
+
+
 def certificate_issued(body: Any, path: str) -> dict[str, Any]:
     """A claim."""
     found = obj(
@@ -402,7 +419,7 @@ def certificate_issued(body: Any, path: str) -> dict[str, Any]:
             ("lots", True, list_of(shapes.site_name, least=1)),
             ("substance", True, shapes.element),
             ("method", True, word(words.METHODS, "METHOD_UNKNOWN")),
-            ("classes", True, list_of(word(words.CLAIMABLE), least=1)),
+            ("classes", True, list_of(claimable_class, least=1)),
             ("amount", True, shapes.amount),
             ("holder", False, party_or_external(country=False)),
             ("valid_until", False, shapes.date),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from tests.oracle import readings
 from tests.oracle.common import (
     Event,
     actor,
@@ -31,6 +32,13 @@ def serial_of(origin: str, party: str, event_id: str) -> str:
     return digits + check_digit(digits)
 
 
+def room_for_serial(state: State, name: str, path: str) -> None:
+    """At most 64 open serials on a lot."""
+    held = [s for s in serials(state.lot(name)) if not state.certificates[s].revoked]
+    if len(held) >= MOST_SERIALS:
+        raise Refused("LOT_CERTIFICATES_FULL", path, name)
+
+
 def check_issue(state: State, event: Event, serial: str) -> None:
     """Stages 4 to 7."""
     actor(state, event)
@@ -47,9 +55,8 @@ def check_issue(state: State, event: Event, serial: str) -> None:
         path = f"body.lots[{index}]"
         lies_here(state, event, name, path)
         not_empty(state, name, path)
-        held = [s for s in serials(state.lot(name)) if not state.certificates[s].revoked]
-        if len(held) >= MOST_SERIALS:
-            raise Refused("LOT_CERTIFICATES_FULL", path, name)
+        if not readings.FULL_AFTER_CLAIMS:
+            room_for_serial(state, name, path)
         in_order(state, event, name, path)
     for index, name in enumerate(body["lots"]):
         if body["substance"] not in state.lots[name].mentions:
@@ -98,6 +105,9 @@ def certificate_issued(state: State, event: Event) -> None:
             raise Refused("CLAIM_EXCEEDS_ORIGIN", "body.amount", name)
         if part > sum(lines.get((origin, ""), 0) for origin in order):
             raise Refused("CLAIM_ALREADY_USED", "body.amount", name)
+    if readings.FULL_AFTER_CLAIMS:
+        for index, name in enumerate(body["lots"]):
+            room_for_serial(state, name, f"body.lots[{index}]")
     total = sum(grams(state.lot(name), substance) for name in lots)
     wet = sum(weight(state.lot(name)) for name in lots)
     claimed: dict[str, int] = {}

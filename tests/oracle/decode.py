@@ -7,7 +7,7 @@ import json
 import uuid
 from typing import Any
 
-from tests.oracle import shapes, words
+from tests.oracle import readings, shapes, words
 from tests.oracle.bodies import BODIES
 from tests.oracle.refuse import Refused
 from tests.oracle.shapes import list_of, obj, shape_of, word
@@ -57,7 +57,8 @@ def private(value: Any, path: str) -> dict[str, str]:
         raise Refused("FIELD_INVALID", path, "not at most 16 names")
     for name in value:
         shapes.text(name, path)
-        shapes.text(value[name], shapes.under(path, name))
+        if isinstance(value[name], str) or not readings.PRIVATE_VALUES_ARE_ANY_JSON:
+            shapes.text(value[name], shapes.under(path, name))
     size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
     if size > 2048:
         raise Refused("FIELD_INVALID", path, "more than 2 KiB")
@@ -133,6 +134,6 @@ def evidence_for_classes(event: dict[str, Any], state: Any) -> None:
             if name == "UNK" or proves(event, state, name):
                 continue
             if state.parameters["strict"]:
-                raise Refused("ORIGIN_EVIDENCE_MISSING", "body.origin", name)
+                raise Refused("ORIGIN_EVIDENCE_MISSING", "evidence", name)
             lost = group.pop(name)
             group["UNK"] = group.get("UNK", 0) + lost

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.oracle import words
+from tests.oracle import readings, words
 from tests.oracle.attribution import Wants, check_gain, close, in_role_order, parted
 from tests.oracle.common import Event, actor, known_lot, lies_here, not_empty, touch
 from tests.oracle.quantity import part_of_up
@@ -40,7 +40,9 @@ def check_finalized(state: State, event: Event) -> Run:
 def restated(run: Run, item: dict[str, Any]) -> dict[str, Any]:
     """Water, elements and OTHER of one output under its new assay; wet mass stays."""
     old = run.outputs[item["lot"]]
-    water = part_of_up(old["mass"], item["moisture"]) if "moisture" in item else old["H2O"]
+    water = old["H2O"]
+    if "moisture" in item or readings.FINAL_WITHOUT_MOISTURE_IS_DRY:
+        water = part_of_up(old["mass"], item.get("moisture", 0))
     return parted(old["mass"], water, item)
 
 

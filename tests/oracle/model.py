@@ -6,11 +6,12 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from tests.oracle import claims, finals, moves, receipts, registers, runs
+from tests.oracle import claims, finals, moves, readings, receipts, registers, runs
 from tests.oracle.decode import decode, parse
 from tests.oracle.refuse import Refused
 from tests.oracle.state import Certificate, State, under_serial
 
+ENVELOPE = "log id kind party site occurred_at body evidence private".split()
 MOST_BYTES = 32 * 1024
 RULES: dict[str, Callable[[State, dict[str, Any]], None]] = {
     "log_opened": registers.log_opened,
@@ -33,9 +34,12 @@ RULES: dict[str, Callable[[State, dict[str, Any]], None]] = {
 
 
 def difference(old: Any, new: Any, path: str) -> str:
-    """The path of the first field that differs."""
+    """The path of the first field that differs; the envelope's in the order of the page."""
     if isinstance(old, dict) and isinstance(new, dict):
-        for name in [*old, *(n for n in new if n not in old)]:
+        names = [*old, *(n for n in new if n not in old)]
+        if not path:
+            names.sort(key=ENVELOPE.index)
+        for name in names:
             if name not in old or name not in new or old[name] != new[name]:
                 inner = f"{path}.{name}" if path else name
                 return difference(old.get(name), new.get(name), inner)
@@ -44,6 +48,8 @@ def difference(old: Any, new: Any, path: str) -> str:
 
 def apply(state: State, line: bytes, number: int) -> int:
     """Take one line; gives the entry number or raises Refused."""
+    if readings.SIZE_FIRST and len(line) > MOST_BYTES:
+        raise Refused("EVENT_TOO_LARGE", "")
     envelope = parse(line)
     event = decode(envelope, number, state)
     event["line"] = number

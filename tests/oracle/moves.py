@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.oracle import readings
 from tests.oracle.common import (
     Event,
     actor,
@@ -86,11 +87,13 @@ def check_on_road(
         if name not in consignment.lots:
             raise Refused("LOT_UNKNOWN", path, "not in the consignment")
     for name, path in lots:
-        if consignment.lots[name] in ("arrived", "returned"):
-            raise Refused("LOT_DUPLICATE", path, consignment.lots[name])
+        if consignment.lots[name] == "arrived":
+            raise Refused("LOT_DUPLICATE", path, "arrived")
+        if consignment.lots[name] == "returned":
+            raise Refused(readings.RETURNED_LOT, path, "returned")
     for name, path in lots:
         if consignment.lots[name] == "outside":
-            raise Refused("LOT_CONSUMED", path, "left the ledger")
+            raise Refused(readings.OUTSIDE_LOT, path, "left the ledger")
         in_order(state, event, name, path)
     return consignment
 
@@ -121,10 +124,9 @@ def lot_arrived(state: State, event: Event) -> None:
     actor(state, event)
     body, site = event["body"], event["site"]
     consignment = state.consignments.get(body["consignment"])
-    if consignment is not None and (consignment.to.get("party"), consignment.to.get("site")) != (
-        event["party"],
-        site,
-    ):
+    to = consignment.to if consignment is not None else {}
+    meant = (to.get("party"), to.get("site")) == (event["party"], site)
+    if to and not meant and ("party" in to or readings.OUTSIDE_HAS_NO_RECEIVER):
         raise Refused("PERMISSION_DENIED", "body.consignment", "meant for another")
     lots = [(item["lot"], f"body.lots[{i}].lot") for i, item in enumerate(body["lots"])]
     consignment = check_on_road(state, event, lots, consignment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.oracle import readings
 from tests.oracle.common import Event, known_party
 from tests.oracle.refuse import Refused
 from tests.oracle.state import Site, State
@@ -13,6 +14,16 @@ def operator_or(event: Event, party: str) -> None:
     """The operator, or the party itself."""
     if event["party"] not in (OPERATOR, party):
         raise Refused("PERMISSION_DENIED", "party", event["party"])
+
+
+def registration(state: State, event: Event) -> None:
+    """The one who states it, the party it is about, and permission."""
+    party = event["body"]["party"]
+    known_party(state, event["party"], "party")
+    if readings.STRANGER_BEFORE_PARTY:
+        operator_or(event, party)
+    known_party(state, party, "body.party")
+    operator_or(event, party)
 
 
 def log_opened(state: State, event: Event) -> None:
@@ -39,17 +50,13 @@ def party_registered(state: State, event: Event) -> None:
 
 def key_changed(state: State, event: Event) -> None:
     """Keys do not matter in a trial."""
-    known_party(state, event["party"], "party")
-    known_party(state, event["body"]["party"], "body.party")
-    operator_or(event, event["body"]["party"])
+    registration(state, event)
 
 
 def site_registered(state: State, event: Event) -> None:
     """A new site; again: more scopes and equipment, another zone."""
     body = event["body"]
-    known_party(state, event["party"], "party")
-    known_party(state, body["party"], "body.party")
-    operator_or(event, body["party"])
+    registration(state, event)
     known = state.sites.get(body["site"])
     if known is not None and known.party != body["party"]:
         raise Refused("SITE_DUPLICATE", "body.site", body["site"])

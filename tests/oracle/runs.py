@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from tests.oracle import words
+from tests.oracle import readings, words
 from tests.oracle.common import (
     Event,
     actor,
@@ -56,9 +56,10 @@ def claim_figures(state: State, name: str) -> dict[str, Fraction]:
 def check_certified(state: State, event: Event, name: str, path: str) -> None:
     """May this step take (or add to) a lot with certified grams?"""
     body, held = event["body"], serials(state.lot(name))
-    if not held or body["step"] == "SPLIT":
+    inherits = body["step"] in words.INHERITING
+    if body["step"] == "SPLIT" or not (held or (inherits and readings.DILUTION_AT_FIRST_LOT)):
         return
-    if body["step"] in words.INHERITING:
+    if inherits:
         together = [item["lot"] for item in body["inputs"]]
         together += [item["lot"] for item in body["outputs"] if item["lot"] in state.lots]
         figures = [claim_figures(state, lot) for lot in together if weight(state.lot(lot))]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.oracle import cases
+from tests.oracle import case, cases
 from tests.oracle.claims import serial_of
 from tests.oracle.model import run_lines
 from tests.oracle.quantity import content, largest_remainder, mass
@@ -28,25 +28,25 @@ def printed() -> dict[str, Any]:
 
 def al(answer: dict[str, Any], lot: str) -> dict[str, int]:
     """Grams of aluminium on a lot, claims summed up."""
-    return cases.by_origin(answer["lots"][lot]).get("Al", {})
+    return case.by_origin(answer["lots"][lot]).get("Al", {})
 
 
 @pytest.mark.parametrize("name", cases.EXAMPLES)
 def test_every_example_holds_under_every_twist(name: str) -> None:
     for twist in cases.TWISTS:
-        for case in cases.EXAMPLES[name](twist):
-            assert not cases.differences(case, run_lines(case.lines)), (case.name, twist)
+        for one in cases.EXAMPLES[name](twist):
+            assert not case.differences(one, run_lines(one.lines)), (one.name, twist)
 
 
 def test_a_wrong_figure_is_noticed() -> None:
-    (case,) = cases.e01()
-    case.lots["HB01/INGOT"]["Al"]["POST"] += 1
-    assert cases.differences(case, run_lines(case.lines))
+    (one,) = cases.e01()
+    one.lots["HB01/INGOT"]["Al"]["POST"] += 1
+    assert case.differences(one, run_lines(one.lines))
 
 
 def test_e01_has_the_printed_figures(printed: dict[str, Any]) -> None:
-    (case,) = cases.e01()
-    answer, want = run_lines(case.lines), printed["E01"]["expect_mg"]
+    (one,) = cases.e01()
+    answer, want = run_lines(one.lines), printed["E01"]["expect_mg"]
     assert al(answer, "HB01/INGOT") == want["INGOT"]
     assert al(answer, "HB01/DROSS") == want["DROSS"]
     assert answer["accounts"]["loss:HB01/MELT"]["Al"] == want["LOSS"]
@@ -56,37 +56,37 @@ def test_e01_has_the_printed_figures(printed: dict[str, Any]) -> None:
 
 
 def test_e02_has_the_printed_figures(printed: dict[str, Any]) -> None:
-    (case,) = cases.e02()
-    answer, want = run_lines(case.lines), printed["E02"]["expect_mg"]
+    (one,) = cases.e02()
+    answer, want = run_lines(one.lines), printed["E02"]["expect_mg"]
     for lot in ("P1", "P2"):
         assert al(answer, f"HB01/{lot}") == want[lot]
-    assert answer["accounts"]["loss:HB01/MELT"]["Al"] == cases.clean(want["LOSS"])
+    assert answer["accounts"]["loss:HB01/MELT"]["Al"] == case.clean(want["LOSS"])
 
 
 def test_e03_has_the_printed_figures(printed: dict[str, Any]) -> None:
-    (case,) = cases.e03()
-    answer = run_lines(case.lines)
+    (one,) = cases.e03()
+    answer = run_lines(one.lines)
     assert al(answer, "HB01/SHEET1") == printed["E03"]["heat1_mg"]["SHEET1"]
     for lot in ("SHEET2", "TRIM2"):
         assert al(answer, f"HB01/{lot}") == printed["E03"]["heat2_mg"][lot]
 
 
 def test_e05_has_the_printed_figures(printed: dict[str, Any]) -> None:
-    for case, figure in zip(cases.e05(), ("post", "recycled"), strict=True):
-        answer = run_lines(case.lines)
+    for one, figure in zip(cases.e05(), ("post", "recycled"), strict=True):
+        answer = run_lines(one.lines)
         shown = {c["substance"]: c["of_substance"] for c in answer["certificates"].values()}
         for element, want in printed["E05"]["expect"].items():
             lot = f"HB01/{cases.SALTS[element][0]}"
             (product,) = (v for k, v in want["expect_mg"].items() if k != "LOSS")
-            assert cases.by_origin(answer["lots"][lot])[element] == cases.clean(product)
+            assert case.by_origin(answer["lots"][lot])[element] == case.clean(product)
             loss = answer["accounts"]["loss:HB01/LEACH"][element]
-            assert loss == cases.clean(want["expect_mg"]["LOSS"])
+            assert loss == case.clean(want["expect_mg"]["LOSS"])
             assert shown[element] == want[figure]
 
 
 def test_e06_has_the_printed_figures(printed: dict[str, Any]) -> None:
-    (case,) = cases.e06()
-    answer, want = run_lines(case.lines), printed["E06"]["expect_mg"]
+    (one,) = cases.e06()
+    answer, want = run_lines(one.lines), printed["E06"]["expect_mg"]
     assert al(answer, "HB01/TAP") == want["TAP"]
     assert al(answer, "HB01/HEEL-F1") == want["HEEL_AFTER"]
     assert answer["accounts"]["loss:HB01/MELT"]["Al"] == want["LOSS"]
@@ -97,8 +97,8 @@ def test_e08_and_e10_have_the_printed_figures(printed: dict[str, Any]) -> None:
     assert by_mass.certificates[10]["claimed_mg"]["POST"] == printed["E08"]["available_post_mg"]
     assert b"70.01 %" in by_share.lines[8]
     assert b"70.00 %" in by_share.lines[9]
-    (case,) = cases.e10()
-    answer = run_lines(case.lines)
+    (one,) = cases.e10()
+    answer = run_lines(one.lines)
     for lot in ("S1", "S2"):
         assert al(answer, f"HB01/{lot}") == printed["E10"]["split_mg"][lot]
 

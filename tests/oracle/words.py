@@ -59,11 +59,6 @@ FORMS = frozenset(
     "black_mass salt solution part other".split()
 )
 SCHEMES = frozenset(["isri", "gbt", "en", "other"])
-SITE_TYPES = frozenset(
-    "yard sorter dismantler shredder remelter refiner smelter foundry plant warehouse port "
-    "laboratory park processor".split()
-)
-CARRIERS = frozenset(["electricity", "natural_gas", "coal", "oil", "diesel", "steam", "heat"])
 DEFAULT_EVIDENCE = {
     "POST": ["waste_note", "collection_record", "purchase_record"],
     "PRE": ["scrap_declaration", "waste_note"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.oracle import words
+from tests.oracle import readings, words
 from tests.oracle.attribution import (
     Silent,
     Wants,
@@ -43,13 +43,14 @@ def merged_facts(state: State, sources: list[str]) -> dict[str, Any]:
 def made_by_run(event: Event) -> Lot:
     """A lot this run makes."""
     body = event["body"]
+    makes = readings.INHERITING_RUN_MAKES_SCRAP or body["step"] not in words.INHERITING
     return Lot(
         at_site=event["site"],
         dated=event["occurred_at"],
         made_at=event["site"],
         run=body["run"],
         step=body["step"],
-        made_scope=f"{event['site']}/{body['scope']}",
+        made_scope=f"{event['site']}/{body['scope']}" if makes else None,
     )
 
 
