@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import pytest
+
+from ledger.certificate import policy
+from ledger.errors import FormatError
+from tests import harness
+
+LOG = harness.log_signer().verifier.vkey
+OTHER = harness.log_signer("other.example/log", "other").verifier.vkey
+KID = harness.kid_of(harness.private_key("operator"))
+# C2SP tlog-cosignature: an Ed25519 witness, and one made up for a second name.
+WITNESS = "witness.example.org+b8a2cf20+BFLN3yikSfFkVAJtrnh/CiY3Zozkoy7clp+P7XB28qUN"
+WITNESS_2 = "witness.example/w1+e75f6532+BAOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
+
+WHOLE = f"""# the buyer's own words
+
+log {LOG} https://demo.remelt.example
+\tlog  {OTHER}
+operator {KID}
+witness W1 {WITNESS} https://witness.example
+witness W2 {WITNESS_2}
+group both all W1 W2
+quorum both
+"""
+
+
+def test_a_policy_is_read_line_by_line() -> None:
+    read = policy.parse(WHOLE.encode())
+    assert [known.verifier.vkey for known in read.logs] == [LOG, OTHER]
+    assert read.logs[0].url == "https://demo.remelt.example"
+    assert read.operators == (KID,)
+    assert [(w.name, w.vkey, w.url) for w in read.witnesses] == [
+        ("W1", WITNESS, "https://witness.example"),
+        ("W2", WITNESS_2, ""),
+    ]
+    assert read.groups == (policy.Group("both", 2, ("W1", "W2")),)
+    assert read.quorum == "both"
+
+
+def test_a_policy_is_written_as_it_is_read() -> None:
+    read = policy.parse(WHOLE.encode())
+    assert policy.parse(policy.format_policy(read)) == read
+
+
+def test_a_policy_of_tlog_policy_needs_only_an_operator_line_more() -> None:
+    theirs = f"log {LOG}\nwitness X {WITNESS}\nquorum X\n"
+    with pytest.raises(FormatError, match="no operator line"):
+        policy.parse(theirs.encode())
+    assert policy.parse((theirs + f"operator {KID}\n").encode()).quorum == "X"
+
+
+@pytest.mark.parametrize(
+    ("members", "threshold"), [("any W1 W2", 1), ("2 W1 W2", 2), ("all W1 W2", 2), ("1 W1", 1)]
+)
+def test_a_group_says_how_many_of_its_members(members: str, threshold: int) -> None:
+    text = WHOLE.replace("group both all W1 W2", f"group both {members}")
+    assert policy.parse(text.encode()).groups[0].threshold == threshold
+
+
+def test_names_are_octets_and_need_not_be_utf_8() -> None:
+    text = WHOLE.encode().replace(b"W1", b"\xe2\x84\xaa\xff")
+    read = policy.parse(text)
+    assert policy.parse(policy.format_policy(read)) == read
+    assert read.witnesses[0].name != "K"
+
+
+BROKEN = [
+    (3, f"log {LOG} https://demo.remelt.example", "logs x", "unknown keyword 'logs'"),
+    (3, f"log {LOG} https://demo.remelt.example", f"log {LOG} a b", "log with 3 words"),
+    (3, LOG, LOG[:-1], "not"),
+    (3, LOG, LOG.replace("demo", "dema"), "the id is not that of this name and key"),
+    (3, LOG, WITNESS, "type 0x04"),
+    (4, OTHER, LOG, "stands above already"),
+    (5, KID, KID[:-1], "not a key thumbprint"),
+    (5, f"operator {KID}", f"operator {KID} x", "operator with 2 words"),
+    (6, WITNESS, LOG, "does not cosign"),
+    (6, "witness W1", "witness none", "the name none is taken"),
+    (7, WITNESS_2, WITNESS, "stands above already"),
+    (7, "witness W2", "witness W1", "the name 'W1' stands above already"),
+    (8, "all W1 W2", "all W1 W3", "no witness or group 'W3' above"),
+    (8, "all W1 W2", "all W1 none", "no witness or group 'none'"),
+    (8, "all W1 W2", "all W1 W1", "'W1' is in a group already"),
+    (8, "all W1 W2", "3 W1 W2", "a threshold of '3'"),
+    (8, "all W1 W2", "0 W1 W2", "a threshold of '0'"),
+    (8, "all W1 W2", "02 W1 W2", "a threshold of '02'"),
+    (8, "all W1 W2", "all", "group with 2 words"),
+    (8, "group both", "group W1", "the name 'W1' stands above already"),
+    (9, "quorum both", "quorum all", "no witness or group 'all'"),
+    (10, "quorum both\n", "quorum both\nquorum none\n", "a second quorum line"),
+    (5, f"operator {KID}", f"operator {KID}\r", "a control character"),
+]
+
+
+@pytest.mark.parametrize(("number", "right", "wrong", "message"), BROKEN)
+def test_a_broken_line_is_named_with_its_number_and_a_way_out(
+    number: int, right: str, wrong: str, message: str
+) -> None:
+    assert right in WHOLE
+    with pytest.raises(FormatError) as caught:
+        policy.parse(WHOLE.replace(right, wrong, 1).encode())
+    assert caught.value.code == "POLICY_INVALID"
+    assert caught.value.field == f"line {number}"
+    assert message in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("keyword", ["log", "operator", "quorum"])
+def test_a_missing_line_is_asked_for(keyword: str) -> None:
+    kept = [line for line in WHOLE.split("\n") if not line.strip().startswith(keyword)]
+    with pytest.raises(FormatError, match=f"no {keyword} line") as caught:
+        policy.parse("\n".join(kept).encode())
+    assert caught.value.code == "POLICY_INVALID"
+    assert keyword in caught.value.hint
+
+
+def test_a_group_may_only_look_backwards() -> None:
+    text = WHOLE.replace("group both all W1 W2", "group a any b\ngroup b any W1")
+    with pytest.raises(FormatError, match="no witness or group 'b' above"):
+        policy.parse(text.encode())
+
+
+def test_a_file_that_is_no_policy_is_refused_whatever_it_is() -> None:
+    for data in (b"", b"\x00", b"{}", b"\xff\xfe", b"log", b"log \xff+00000000+AA==", b"x" * 2**21):
+        with pytest.raises(FormatError) as caught:
+            policy.parse(data)
+        assert caught.value.code == "POLICY_INVALID"
