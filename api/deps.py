@@ -69,7 +69,9 @@ def need_one_of(who: Principal, parties: set[str]) -> None:
         )
 
 
-async def body(request: Request, media_type: str, most: int) -> bytes:
+async def body(
+    request: Request, media_type: str, most: int, too_large: str = "BODY_TOO_LARGE"
+) -> bytes:
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given != media_type:
         raise FormatError(
@@ -84,7 +86,7 @@ async def body(request: Request, media_type: str, most: int) -> bytes:
         data += chunk
         if len(data) > most:
             raise FormatError(
-                "BODY_TOO_LARGE",
+                too_large,
                 f"the body is larger than {most} bytes",
                 value=most,
                 hint="divide it",

@@ -264,6 +264,15 @@ def _walk(
     return reached, False
 
 
+def lot_leaf_hash(ledger: Ledger, lot: str) -> bytes:
+    """The leaf hash of a lot's first entry: what its label carries. RuleError LOT_UNKNOWN."""
+    with engines.reading(ledger.engine) as connection:
+        first = entries.first_touch(connection, ledger.log_id, f"lot:{lot}")
+        if first is None:
+            raise RuleError("LOT_UNKNOWN", f"no lot {lot} in this log", field="lot", value=lot)
+        return entry.leaf_hash(entries.read_leaf(connection, ledger.log_id, first))
+
+
 def concerned(ledger: Ledger, ns: Iterable[int]) -> set[str]:
     """The parties of these entries: who may read them."""
     parties: set[str] = set()
@@ -306,15 +315,16 @@ def dossier(ledger: Ledger, serial: str) -> bytes:
             view["entries"][0],
             lambda n: entries.read_leaf(connection, ledger.log_id, n),
             lambda n: proof.inclusion(n, head.size, subtree),
-            entries.read_checkpoint(connection, ledger.log_id, head.size),
+            entries.read_checkpoint(connection, ledger.log_id, head.size).encode(),
             may_share,
             disclosures={},
             later_entries=view["entries"][1:],
         )
 
 
-def policy_text(ledger: Ledger) -> str:
+def policy_file(ledger: Ledger) -> bytes:
     """The policy of somebody who trusts this log's present keys: a starting point for buyers."""
     with engines.reading(ledger.engine) as connection:
         opened = entry.parse(entries.read_leaf(connection, ledger.log_id, 0))
-    return policies.format_policy(ledger.verifier.vkey, opened.jws.kid)
+    trusted = policies.Policy((policies.Log(ledger.verifier, ""),), (opened.jws.kid,))
+    return policies.format_policy(trusted)

@@ -6,7 +6,6 @@ Doors (HTTP, command line) call this and nothing below it.
 from __future__ import annotations
 
 import hashlib
-import secrets
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -20,7 +19,7 @@ from alembic.config import Config
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Engine, select
 
-from ledger import entry, keys
+from ledger import entry, keys, statements
 from ledger.book import bodies, crockford, encoding, events, fold, jose, rules, state, vocabulary
 from ledger.book.rules.draft import Outcome
 from ledger.errors import FormatError, RuleError
@@ -31,7 +30,6 @@ from ledger.store import entries, objects, tables, writes
 from ledger.tlog import note
 
 STATEMENT_MAX_BYTES: Final = 2 * encoding.EVENT_MAX_BYTES
-SALT_BYTES: Final = 16
 
 
 def log_id_of(origin: str) -> str:
@@ -79,7 +77,7 @@ def create(settings: Settings, origin: str, operator: str, parameters: Mapping[s
     with engines.writing(engine) as connection:
         writes.create_head(connection, log_id, origin)
     sequencer = Sequencer(engine, log_id, signer)
-    first = _sign(_envelope(origin, operator, "log_opened", body), operator_key)
+    first = _submission(statements.envelope(origin, operator, "log_opened", body), operator_key)
     sequencer.start()
     result = sequencer.submit([first]).result()[0]
     sequencer.stop()
@@ -88,35 +86,18 @@ def create(settings: Settings, origin: str, operator: str, parameters: Mapping[s
     return Ledger.open(settings)
 
 
-def _envelope(origin: str, party: str, kind: str, body: dict[str, Any]) -> dict[str, Any]:
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    return {
-        "log": origin,
-        "id": uuid7(),
-        "kind": kind,
-        "party": party,
-        "occurred_at": now,
-        "body": body,
-    }
-
-
-def uuid7() -> str:
-    """A time-ordered UUID (RFC 9562 section 5.7): kind to the database's index."""
-    value = (time.time_ns() // 1_000_000) << 80 | 7 << 76 | secrets.randbits(12) << 64
-    value |= 2 << 62 | secrets.randbits(62)
-    text = f"{value:032x}"
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
-
-
-def _sign(envelope: dict[str, Any], key: ec.EllipticCurvePrivateKey) -> Submission:
+def _submission(
+    envelope: dict[str, Any],
+    key: ec.EllipticCurvePrivateKey,
+    sent: dict[str, Any] | None = None,
+    sealed: tuple[str, str, bytes] | None = None,
+) -> Submission:
     """A submission signed with a key the server holds."""
-    sent = events.decode(envelope, signed=False)
-    salts = [secrets.token_bytes(SALT_BYTES) for _ in sent.private or {}]
-    payload, disclosures = entry.conceal(envelope, salts)
-    event = events.decode(payload, signed=True)
-    kid = keys.kid_of(key)
-    statement = jose.sign(encoding.canonical(payload), key, kid)
-    return Submission(event, statement, rules.Signer(kid, True), tuple(disclosures), envelope)
+    signed = statements.sign(envelope, key)
+    signer = rules.Signer(signed.kid, True)
+    return Submission(
+        signed.event, signed.statement, signer, signed.disclosures, sent or envelope, sealed
+    )
 
 
 @dataclass
@@ -173,12 +154,7 @@ class Ledger:
         caller: the party of the API key. Raises FormatError or RuleError.
         """
         if len(data) > STATEMENT_MAX_BYTES:
-            raise FormatError(
-                "EVENT_TOO_LARGE",
-                f"{len(data)} bytes, at most {encoding.EVENT_MAX_BYTES} for an event",
-                value=len(data),
-                hint="divide it: several runs, consignments or receipts instead of one",
-            )
+            events.check_size(len(data))
         value = encoding.decode_object(data)
         if "statement" in value:
             submission = self._signed(value)
@@ -203,6 +179,7 @@ class Ledger:
                 )  # fmt: skip
         jws = jose.parse(value["statement"])
         event = events.parse(jws.payload, signed=True)
+        events.check_size(len(jws.payload))
         texts = value.get("disclosures", [])
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
             raise FormatError(
@@ -224,24 +201,17 @@ class Ledger:
         return self._jwks[kid]
 
     def _custodial_envelope(self, value: dict[str, Any], size: int) -> Submission:
-        if size > encoding.EVENT_MAX_BYTES:
-            raise FormatError(
-                "EVENT_TOO_LARGE",
-                f"{size} bytes, at most {encoding.EVENT_MAX_BYTES}",
-                value=size,
-                hint="divide it: several runs, consignments or receipts instead of one",
-            )
         envelope, sealed = self._with_key(value)
         event = events.decode(envelope, signed=False)
+        events.check_size(size)
         require_name(event.kind, set(event.private or {}))
         key = self._custodial_key(event.party)
-        made = _sign(envelope, key) if key is not None else None
-        if made is None:
-            # Step 3 of the public order: shape and log are judged first, by the writer.
-            signer = rules.Signer("", False)
-            unsigned = entry.conceal(envelope, [bytes(16) for _ in event.private or {}])[0]
-            return Submission(events.decode(unsigned, signed=True), "", signer, (), value)
-        return Submission(made.event, made.statement, made.signer, made.disclosures, value, sealed)
+        if key is not None:
+            return _submission(envelope, key, value, sealed)
+        # Step 3 of the public order: shape and log are judged first, by the writer.
+        unsigned = entry.conceal(envelope, [bytes(16) for _ in event.private or {}])[0]
+        signer = rules.Signer("", False)
+        return Submission(events.decode(unsigned, signed=True), "", signer, (), value)
 
     def _with_key(
         self, value: dict[str, Any]

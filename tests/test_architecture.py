@@ -17,8 +17,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("ledger.entry",),
     ("ledger.certificate",),
     ("ledger.exchange", "labels"),
-    ("ledger.settings", "ledger.keys", "ledger.store"),
-    ("ledger.sequencer", "ledger.service", "ledger.audit", "ledger.witness", "ledger.reports"),
+    ("ledger.settings", "ledger.keys", "ledger.store", "ledger.clock", "ledger.statements"),
+    (
+        *("ledger.sequencer", "ledger.service", "ledger.audit", "ledger.witness"),
+        *("ledger.reports", "ledger.apikeys", "ledger.trial"),
+    ),
     ("api",),
 )
 BLIND = ({"ledger.tlog", "ledger.book"}, {"ledger.exchange", "labels"})  # same floor, closed door
@@ -28,7 +31,7 @@ PURE_FLOORS = 5
 PURE_IMPORTS = frozenset(
     """__future__ abc base64 binascii bisect collections contextlib copy csv dataclasses datetime
     decimal enum fractions functools graphlib hashlib heapq hmac html io itertools json math
-    operator re string struct textwrap types typing unicodedata urllib.parse zlib
+    operator re string struct textwrap tomllib types typing unicodedata urllib.parse zlib
     cryptography orjson PIL qrcode ledger labels""".split()
 )
 IMPURE_CALLS = frozenset(

@@ -66,7 +66,7 @@ async def record(
 ) -> Response:
     """Record one event: an envelope (signed for a custodial party) or a signed statement."""
     deps.need(who, "record")
-    data = await deps.body(request, "application/json", STATEMENT_MAX_BYTES)
+    data = await deps.body(request, "application/json", STATEMENT_MAX_BYTES, "EVENT_TOO_LARGE")
     submission = ledger.prepare(data, who.party)
     if dry_run:
         return _json(_tried(await run_in_threadpool(ledger.dry_run, submission)))

@@ -82,7 +82,7 @@ def admit(event: events.Event, reader: state.Reader) -> None:
     opening = isinstance(event.body, bodies.LogOpened) and reader.find("log") is None
     origin = event.body.origin if opening and isinstance(event.body, bodies.LogOpened) else ""
     origin = origin or work.log.origin
-    if event.log and event.log != origin:
+    if "log" in event.payload and event.log != origin:
         raise ConflictError(
             "LOG_MISMATCH",
             f"log: the statement is for {event.log!r}, this is {origin!r}",

@@ -6,15 +6,11 @@ Source: EVENTS.md sections 3.4 to 3.6.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from ledger.book import assay, bodies, lines, mass, vocabulary
 from ledger.book.rules.draft import Draft
 from ledger.book.state import Part
 from ledger.errors import RuleError
-
-if TYPE_CHECKING:
-    from ledger.book.rules.run import Source
 
 Made = Sequence[tuple[str, dict[str, int]]]  # lot -> grams per substance, in attribution order
 
@@ -30,16 +26,16 @@ def _not_closed(field: str, in_mg: int, out_mg: int, hint: str) -> RuleError:
 
 
 def inherited_weights(
-    draft: Draft, body: bodies.RunRecorded, pool_mg: int, sources: Sequence[Source]
+    draft: Draft, body: bodies.RunRecorded, pool_mg: int, left_mg: int
 ) -> dict[str, int]:
     """lot -> wet mg of each output of SPLIT, MERGE, PACK or STORE; "rest" resolved.
 
+    pool_mg: what was taken. left_mg: what stays on the inputs.
     Raises RuleError SPLIT_TOO_SMALL, then MASS_NOT_CLOSED.
     """
     known_mg = sum(output.mass or 0 for output in body.outputs)
     weights = {o.lot: pool_mg - known_mg if o.mass is None else o.mass for o in body.outputs}
     if body.step == "SPLIT":
-        left_mg = lines.wet_mg(sources[0].was.balances) - pool_mg
         _check_split(draft, body, weights, left_mg)
     if sum(weights.values()) != pool_mg or min(weights.values()) <= 0:
         hint = 'what a lot inherits weighs what was taken, exactly; let one output weigh "rest"'

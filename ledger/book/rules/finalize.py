@@ -108,7 +108,7 @@ def _gained(
         more_mg = out_mg - lines.substance_mg(left, element)
         if element not in (assay.OTHER, assay.WATER) and more_mg > 0:
             gained[element] = more_mg
-    together = {e: mg + run.gain.get(e, 0) for e, mg in gained.items()}
+    together = {e: gained.get(e, 0) + run.gain.get(e, 0) for e in {*gained, *run.gain}}
     closure.check_gains(draft, together, run.pool, run.parts)
     return gained
 

@@ -34,12 +34,13 @@ def unproven(draft: Draft) -> list[str]:
         if name in stated and not given & set(accepted.get(name, ()))
     ]
     if missing and draft.parameter("strict"):
+        documents = ", ".join(accepted.get(missing[0], ())) or "none"
         raise FormatError(
             "ORIGIN_EVIDENCE_MISSING",
             f"body.origin: {missing[0]} without evidence that proves it",
             field="evidence",
             value=missing[0],
-            hint=f"attach one of {', '.join(accepted.get(missing[0], ())) or 'nothing'}, or state the origin as UNK",
+            hint=f"what proves it here: {documents}; or state the origin as UNK",
         )
     return missing
 

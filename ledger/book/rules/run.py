@@ -172,9 +172,8 @@ def _check_undiluted(work: Work, lot: str, was: state.Lot, path: str) -> None:
     """MERGE, PACK and STORE keep certificates whole: same serials, same percentages everywhere."""
     if not lines.serials(was.balances):
         return
-    contents = [source.was for source in work.sources]
-    contents += [store for store in work.stores.values() if store.balances]
-    shares = [_certified_shares(content.balances) for content in contents]
+    together = [*(source.was for source in work.sources), *work.stores.values()]
+    shares = [_certified_shares(content.balances) for content in together if content.balances]
     if any(share != shares[0] for share in shares):
         raise _certified(
             lot,
@@ -303,9 +302,9 @@ def _made(
 
 def _inherit(work: Work) -> None:
     """SPLIT, MERGE, PACK, STORE: outputs inherit the pool; wet mass closes exactly."""
-    weights = closure.inherited_weights(
-        work.draft, work.body, lines.wet_mg(work.pool), work.sources
-    )
+    pool_mg = lines.wet_mg(work.pool)
+    left_mg = sum(lines.wet_mg(source.was.balances) for source in work.sources) - pool_mg
+    weights = closure.inherited_weights(work.draft, work.body, pool_mg, left_mg)
     left = lines.copy(work.pool)
     grades = [source.was.grade for source in work.sources]
     grade = min(grades, key=vocabulary.ASSAY_GRADES.index)

@@ -1,0 +1,249 @@
+"""The `remelt` command: one table of subcommands, each in api/commands/."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Final
+
+from api.commands import files, ledgers, party, serving
+from ledger.errors import LedgerError
+
+Add = Callable[[argparse.ArgumentParser], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    help: str
+    examples: str
+    run: Callable[[argparse.Namespace], int]
+    arguments: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = ()
+
+
+def _arg(*names: str, **options: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
+    return names, options
+
+
+_DATA: Final = (
+    _arg("--data", metavar="DIR", help="the ledger's directory (REMELT_DATA, ./remelt-data)"),
+    _arg("--database", metavar="URL", help="another database (REMELT_DATABASE)"),
+)
+_JSON: Final = _arg("--json", action="store_true", help="print JSON for programs")
+_SERVER: Final = (
+    _arg("--url", help="record through this server instead of the local ledger"),
+    _arg("--api-key", help="API key for --url (REMELT_API_KEY)"),
+    _arg("--key", metavar="PEM", help="sign with this self-held key before sending"),
+)
+
+COMMANDS: Final[dict[str, Command]] = {
+    "init": Command(
+        "create a ledger: database, keys, entry 0, a policy for buyers",
+        "remelt init --origin demo.remelt.example/anhui\n"
+        "remelt init --origin log.example.org/site1 --operator MYFIRM --data /srv/remelt",
+        ledgers.init,
+        (
+            *_DATA,
+            _arg("--origin", required=True, help="the log's name for ever: a URL without https"),
+            _arg("--operator", default="OPERATOR", help="the operator's party id"),
+            _JSON,
+        ),
+    ),
+    "serve": Command(
+        "run the HTTP server and the pages",
+        "remelt serve\nremelt serve --host 0.0.0.0 --port 8731 --data /srv/remelt",
+        serving.serve,
+        (
+            *_DATA,
+            _arg("--host", default="127.0.0.1"),
+            _arg("--port", type=int, default=8731),
+        ),
+    ),
+    "key new": Command(
+        "make a self-held party key; the public half and a proof are printed",
+        "remelt key new --out huaibei.pem --log demo.remelt.example/anhui --party HUAIBEI-AL",
+        party.key_new,
+        (
+            _arg("--out", required=True, metavar="PEM"),
+            _arg("--log", help="origin of the log, for a proof of possession"),
+            _arg("--party", help="party the key is for, for a proof of possession"),
+        ),
+    ),
+    "key show": Command(
+        "print the public half and thumbprint of a key",
+        "remelt key show huaibei.pem",
+        party.key_show,
+        (_arg("file", metavar="PEM"),),
+    ),
+    "apikey new": Command(
+        "make an API key for a party; it is shown once",
+        "remelt apikey new HUAIBEI-AL --scope record read --label 'scale house'",
+        party.apikey_new,
+        (
+            *_DATA,
+            _arg("party"),
+            _arg("--scope", nargs="+", default=["record", "read"], metavar="SCOPE",
+                 help="record, read, audit"),
+            _arg("--label", default=""),
+            _JSON,
+        ),
+    ),
+    "apikey list": Command(
+        "list API keys, without their secrets",
+        "remelt apikey list",
+        party.apikey_list,
+        (*_DATA, _JSON),
+    ),
+    "apikey revoke": Command(
+        "revoke an API key by its id",
+        "remelt apikey revoke 1f2e3d4c",
+        party.apikey_revoke,
+        (*_DATA, _arg("key_id")),
+    ),
+    "record": Command(
+        "record events from a file, one JSON object per line (or a story in TOML)",
+        "remelt record events.ndjson\n"
+        "remelt record events.ndjson --url http://127.0.0.1:8731 --api-key rmk_… --key huaibei.pem",
+        files.record,
+        (*_DATA, *_SERVER, _arg("file"), _JSON),
+    ),
+    "try": Command(
+        "try events against the rules; nothing is written",
+        "remelt try events.ndjson\nremelt try events.ndjson --json",
+        files.try_events,
+        (_arg("file"), _JSON),
+    ),
+    "certify": Command(
+        "issue a certificate on lots and write its dossier",
+        "remelt certify HB01/INGOT-1 --party HUAIBEI-AL --site HB01 --substance Al\n"
+        "remelt certify HB01/S-1 HB01/S-2 --party HUAIBEI-AL --site HB01 --substance Al \\\n"
+        "    --classes POST PRE --amount '40 %' --holder CHUZHOU-PROFILE",
+        files.certify,
+        (
+            *_DATA,
+            _arg("lots", nargs="+"),
+            _arg("--party", required=True),
+            _arg("--site", required=True),
+            _arg("--substance", required=True),
+            _arg("--classes", nargs="+", default=["POST"]),
+            _arg("--amount", default="all"),
+            _arg("--holder", help="a party id, or 'external'"),
+            _arg("--occurred-at", help="RFC 3339 time (default: now)"),
+            _arg("--out", metavar="FILE", help="default: <serial>.remelt.json"),
+            _JSON,
+        ),
+    ),
+    "verify": Command(
+        "verify a dossier offline, with the keys of your own policy file",
+        "remelt verify WXAG2FVZ5MKR.remelt.json --policy policy.txt\n"
+        "remelt verify FILE --policy policy.txt --lot HB01/INGOT-1",
+        files.verify,
+        (
+            _arg("file"),
+            _arg("--policy", required=True, metavar="POLICY"),
+            _arg("--lot", help="is this the lot in front of me?"),
+            _arg("--serial", help="is this the serial on my paper?"),
+            _JSON,
+        ),
+    ),
+    "audit": Command(
+        "rebuild everything from entry 0 and compare it with what is stored",
+        "remelt audit\nremelt audit --rebuild-views",
+        ledgers.audit_ledger,
+        (
+            *_DATA,
+            _arg("--rebuild-views", action="store_true", help="make all views again first"),
+            _JSON,
+        ),
+    ),
+    "label": Command(
+        "write the label of a lot or certificate as PNG or SVG, or show its QR here",
+        "remelt label HB01/INGOT-1 --out ingot-1.png\nremelt label WXAG2FVZ5MKR",
+        files.label,
+        (*_DATA, _arg("subject", metavar="LOT|SERIAL"), _arg("--out", metavar="FILE.png|FILE.svg")),
+    ),
+    "db upgrade": Command(
+        "bring the database's tables up to date",
+        "remelt db upgrade --data /srv/remelt",
+        ledgers.db_upgrade,
+        _DATA,
+    ),
+}  # fmt: skip
+
+EXIT: Final = "exit status: 0 done; 1 refused; 2 cannot be read or wrong use"
+EXIT_VERIFY: Final = (
+    "exit status: 0 meets the policy; 1 refused; 2 unreadable; "
+    "3 consistent, but signed by nobody the policy names"
+)
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Examples stand first: they are what people came for."""
+
+    def add_usage(self, *args: Any, **options: Any) -> None:
+        options["prefix"] = "\nusage: "
+        super().add_usage(*args, **options)
+
+
+class _Parser(argparse.ArgumentParser):
+    def format_help(self) -> str:
+        examples, self.description = self.description or "", None
+        try:
+            return f"{examples}\n{super().format_help()}"
+        finally:
+            self.description = examples
+
+    def error(self, message: str) -> Any:
+        self.exit(2, f"{self.prog}: error: {message}\nhint: {self.prog} --help\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    overview = "\n".join(
+        f"  remelt {name:<14} {command.help}" for name, command in COMMANDS.items()
+    )
+    parser = _Parser(
+        prog="remelt", formatter_class=_Help, description=f"commands:\n{overview}\n",
+    )  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"remelt {version('remelt')}")
+    groups: dict[str, Any] = {
+        "": parser.add_subparsers(dest="command", required=True, metavar="COMMAND", help="")
+    }
+    for name, command in COMMANDS.items():
+        group, _, leaf = name.rpartition(" ")
+        if group and group not in groups:
+            nested = groups[""].add_parser(group, formatter_class=_Help)
+            groups[group] = nested.add_subparsers(dest="verb", required=True, metavar="VERB")
+        examples = "".join(f"  {line}\n" for line in command.examples.split("\n"))
+        made = groups[group].add_parser(
+            leaf,
+            formatter_class=_Help,
+            description=f"examples:\n{examples}\n{command.help}\n",
+            epilog=EXIT_VERIFY if name == "verify" else EXIT,
+        )
+        for names, options in command.arguments:
+            made.add_argument(*names, **options)
+        made.set_defaults(run=command.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = build_parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except LedgerError as error:
+        shown = f"{error.code}: {error.message}"
+        print(f"remelt: error: {shown}", file=sys.stderr)
+        if error.hint:
+            print(f"remelt: hint: {error.hint}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"remelt: error: {error.filename or ''}: {error.strerror}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
