@@ -179,21 +179,14 @@ EXIT_VERIFY: Final = (
 )
 
 
-class _Help(argparse.RawDescriptionHelpFormatter):
-    """Examples stand first: they are what people came for."""
-
-    def add_usage(self, *args: Any, **options: Any) -> None:
-        options["prefix"] = "\nusage: "
-        super().add_usage(*args, **options)
-
-
 class _Parser(argparse.ArgumentParser):
+    """Examples stand first in the help: they are what people came for."""
+
     def format_help(self) -> str:
-        examples, self.description = self.description or "", None
-        try:
-            return f"{examples}\n{super().format_help()}"
-        finally:
-            self.description = examples
+        examples, self.description = self.description or "", ""
+        shown = f"{examples}\n{super().format_help()}"
+        self.description = examples
+        return shown
 
     def error(self, message: str) -> Any:
         self.exit(2, f"{self.prog}: error: {message}\nhint: {self.prog} --help\n")
@@ -204,7 +197,7 @@ def build_parser() -> argparse.ArgumentParser:
         f"  remelt {name:<14} {command.help}" for name, command in COMMANDS.items()
     )
     parser = _Parser(
-        prog="remelt", formatter_class=_Help, description=f"commands:\n{overview}\n",
+        prog="remelt", formatter_class=argparse.RawDescriptionHelpFormatter, description=f"commands:\n{overview}\n",
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"remelt {version('remelt')}")
     groups: dict[str, Any] = {
@@ -213,12 +206,14 @@ def build_parser() -> argparse.ArgumentParser:
     for name, command in COMMANDS.items():
         group, _, leaf = name.rpartition(" ")
         if group and group not in groups:
-            nested = groups[""].add_parser(group, formatter_class=_Help)
+            nested = groups[""].add_parser(
+                group, formatter_class=argparse.RawDescriptionHelpFormatter
+            )
             groups[group] = nested.add_subparsers(dest="verb", required=True, metavar="VERB")
         examples = "".join(f"  {line}\n" for line in command.examples.split("\n"))
         made = groups[group].add_parser(
             leaf,
-            formatter_class=_Help,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
             description=f"examples:\n{examples}\n{command.help}\n",
             epilog=EXIT_VERIFY if name == "verify" else EXIT,
         )

@@ -192,9 +192,10 @@ def compare(entry: Entry, outcome: Outcome) -> None:
 def first_difference(
     left: Any, right: Any, path: tuple[str, ...]
 ) -> tuple[tuple[str, ...], Any, Any] | None:
-    """The first place, by sorted names, where two JSON values differ: path, left, right."""
+    """The first place where two JSON values differ, by names: path, left, right."""
     if isinstance(left, dict) and isinstance(right, dict):
-        for name in sorted({*left, *right}):
+        # Lots first: where the metal is says more than where it was lost.
+        for name in sorted({*left, *right}, key=lambda name: (name[:4] != "lot:", name)):
             if name not in left or name not in right:
                 return (*path, name), left.get(name, "nothing"), right.get(name, "nothing")
             deeper = first_difference(left[name], right[name], (*path, name))
