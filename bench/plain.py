@@ -1,0 +1,80 @@
+"""The baseline: what a team writes in a day. FastAPI, pydantic, ORM, an audit row, a commit each.
+
+No rules, no signatures, no proofs; the same database, pragmas, server and client as ours. This
+file is committed before it is measured and is not tuned in either direction.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import Depends, FastAPI
+from pydantic import BaseModel
+from sqlalchemy import JSON, String, create_engine, event
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Event(Base):
+    __tablename__ = "events"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    party: Mapped[str] = mapped_column(String(24), index=True)
+    occurred_at: Mapped[str] = mapped_column(String(40))
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class Audit(Base):
+    __tablename__ = "audit"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    event_id: Mapped[str] = mapped_column(String(36), index=True)
+    what: Mapped[str] = mapped_column(String(40))
+    at: Mapped[str] = mapped_column(String(40))
+
+
+class EventIn(BaseModel):
+    id: str
+    kind: str
+    party: str
+    occurred_at: datetime.datetime
+    body: dict[str, Any]
+
+
+engine = create_engine(os.environ.get("PLAIN_DATABASE", "sqlite:///plain.sqlite"))
+
+
+@event.listens_for(engine, "connect")
+def prepare(connection: Any, _record: Any) -> None:
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def session() -> Iterator[Session]:
+    with Session(engine) as opened:
+        yield opened
+
+
+app = FastAPI()
+Base.metadata.create_all(engine)
+opened_session = Depends(session)
+
+
+@app.post("/v1/events", status_code=201)
+def record(sent: EventIn, db: Session = opened_session) -> dict[str, str]:
+    row = sent.model_dump(mode="json")
+    db.add(Event(**row))
+    db.add(
+        Audit(
+            event_id=sent.id,
+            what="created",
+            at=datetime.datetime.now(datetime.UTC).isoformat(),
+        )
+    )
+    db.commit()
+    return {"id": sent.id}
