@@ -74,6 +74,8 @@ class _Edge:
 
     head: entries.Head
     edge: tree.Edge
+    note: str = ""
+    tiles: dict[tuple[int, int], bytes] = field(default_factory=dict)
     known: dict[str, tuple[int, state.State]] = field(default_factory=dict)
 
 
@@ -178,19 +180,16 @@ class Sequencer:
             # The moment of truth: leaving this block commits. Before it nothing has happened,
             # after it everything has; an exception here leaves the outcome unknown, and what we
             # remember is dropped (_serve) so that the database decides.
+        edge.known.update(work.memory.objects)
         self._edge = edge
-        answers = self._answers(edge, places, any(group.with_proofs for group in groups))
-        for group in groups:
-            count = len(group.submissions)
-            group.future.set_result(answers[:count])
-            answers = answers[count:]
+        self._wake(edge, places, groups)
 
     def _begin(self, connection: Connection, submissions: list[Submission]) -> _Work:
         head = entries.read_head(connection, self.log_id, lock=True)
         if head is None:
             raise CorruptError("STORE_CORRUPT", f"there is no log {self.log_id} here")
         if self._edge is None or self._edge.head != head:
-            self._edge = _Edge(head, self._load_edge(connection, head))
+            self._edge = self._load_edge(connection, head)
         if len(self._edge.known) > objects.CACHE_MAX:
             self._edge.known.clear()
         below = objects.Objects(self.log_id, connection, self._edge.known)
@@ -206,7 +205,7 @@ class Sequencer:
             connection, head, fold.Memory(below), writes.Batch(self.log_id), now_ms, before
         )
 
-    def _load_edge(self, connection: Connection, head: entries.Head) -> tree.Edge:
+    def _load_edge(self, connection: Connection, head: entries.Head) -> _Edge:
         edge = tiles.edge_at(
             head.size, lambda level, i: entries.read_tile(connection, self.log_id, level, i)
         )
@@ -216,7 +215,13 @@ class Sequencer:
                 f"the tiles at size {head.size} do not give the root of the head",
                 hint="run `remelt audit`; tiles can be rebuilt from the entries",
             )
-        return edge
+        size = head.size
+        stored = entries.read_checkpoint(connection, self.log_id, size) if size else ""
+        return _Edge(head, edge, stored)
+
+    def _tile(self, connection: Connection, edge: _Edge, level: int, index: int) -> bytes:
+        kept = edge.tiles.get((level, index))
+        return kept or entries.read_tile(connection, self.log_id, level, index)
 
     def _place(self, work: _Work, submission: Submission) -> int | LedgerError:
         """The index of a statement: a new one, that of its first coming, or why it is refused."""
@@ -277,50 +282,58 @@ class Sequencer:
 
     def _append(self, work: _Work) -> _Edge:
         """Entries, tiles, views, root, checkpoint, head."""
-        assert self._edge is not None  # noqa: S101 (_begin set it)
+        before = self._edge
+        assert before is not None  # noqa: S101 (_begin set it)
         if not work.hashes:
-            return self._edge
+            return before
         connection, head, log_id = work.connection, work.head, self.log_id
         changed = tiles.add_leaves(
-            head.size, work.hashes, lambda level, i: entries.read_tile(connection, log_id, level, i)
+            head.size, work.hashes, lambda level, i: self._tile(connection, before, level, i)
         )
-        edge = tree.edge_extend(self._edge.edge, work.hashes)
+        edge = tree.edge_extend(before.edge, work.hashes)
         root = tree.edge_root(edge)
         after = entries.Head(head.origin, edge.size, root, work.hashes[-1], work.now_ms)
         signed = checkpoint.sign_checkpoint(
             checkpoint.Checkpoint(head.origin, edge.size, root), [self.signer]
-        )
+        ).decode()
         work.batch.objects = work.memory.objects
         work.batch.write(connection)
         for kid, party, sealed in work.sealed:
             row = {"log_id": log_id, "kid": kid, "party": party, "sealed": sealed}
             connection.execute(insert(tables.party_keys), row)
         writes.write_tiles(connection, log_id, changed)
-        writes.write_checkpoint(connection, log_id, edge.size, signed.decode())
+        writes.write_checkpoint(connection, log_id, edge.size, signed)
         writes.swap_head(connection, log_id, head, after)
-        return _Edge(after, edge, self._edge.known | work.memory.objects)
+        last = {level: max(i for at, i in changed if at == level) for level, _ in changed}
+        kept = {place: hashes for place, hashes in before.tiles.items() if place[0] not in last}
+        kept |= {(level, index): changed[level, index] for level, index in last.items()}
+        return _Edge(after, edge, signed, kept, before.known)
 
-    def _answers(
-        self, edge: _Edge, places: list[int | LedgerError], with_proofs: bool
-    ) -> list[Result]:
-        size = edge.head.size
+    def _wake(self, edge: _Edge, places: list[int | LedgerError], groups: list[_Group]) -> None:
+        """Hand every group its results: places, the stored checkpoint, proofs where asked for."""
         with engines.reading(self.engine) as connection:
-            signed = entries.read_checkpoint(connection, self.log_id, size) if size else ""
             subtree = tiles.hash_reader(
-                size, lambda level, i: entries.read_tile(connection, self.log_id, level, i)
+                edge.head.size, lambda level, i: self._tile(connection, edge, level, i)
             )
-            return [
-                place
-                if isinstance(place, LedgerError)
-                else Accepted(
-                    place,
-                    subtree(0, place),
-                    size,
-                    signed,
-                    tuple(proof.inclusion(place, size, subtree)) if with_proofs else (),
-                )
-                for place in places
-            ]
+            begin = 0
+            for group in groups:
+                end = begin + len(group.submissions)
+                answers = [
+                    place
+                    if isinstance(place, LedgerError)
+                    else _accepted(place, edge, subtree, with_proof=group.with_proofs)
+                    for place in places[begin:end]
+                ]
+                group.future.set_result(answers)
+                begin = end
+
+
+def _accepted(
+    place: int, edge: _Edge, subtree: tree.SubtreeReader, *, with_proof: bool
+) -> Accepted:
+    size = edge.head.size
+    shown = tuple(proof.inclusion(place, size, subtree)) if with_proof else ()
+    return Accepted(place, subtree(0, place), size, edge.note, shown)
 
 
 def _serials(facts: state.Facts) -> Iterable[str]:

@@ -22,6 +22,8 @@ UNSAFE_TEXT: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
 )
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
 
 class _Float(str):
     """A number that is not an integer, kept as written until its place is known."""
@@ -92,7 +94,9 @@ def decode(data: bytes) -> Any:
         _refuse("nested too deeply", hint=f"at most {DEPTH_MAX} levels")
     if floats:
         _refuse_float(value)
-    _check_depth_and_text(value, DEPTH_MAX)
+    _check_depth(value, DEPTH_MAX)
+    if "\\u" in text:  # the only way to write half of a surrogate pair in valid UTF-8
+        _check_surrogates(value)
     return value
 
 
@@ -118,21 +122,25 @@ def _floats(value: Any, path: str) -> Any:
             yield from _floats(member, f"{path}[{i}]")
 
 
-def _check_depth_and_text(value: Any, depth: int) -> None:
+def _check_depth(value: Any, depth: int) -> None:
     if depth < 0:
         _refuse("nested too deeply", hint=f"at most {DEPTH_MAX} levels")
+    members = value.values() if type(value) is dict else value if type(value) is list else ()
+    for member in members:
+        if type(member) in (dict, list):
+            _check_depth(member, depth - 1)
+
+
+def _check_surrogates(value: Any) -> None:
     if isinstance(value, dict):
         for name, member in value.items():
-            _check_depth_and_text(name, depth)
-            _check_depth_and_text(member, depth - 1)
+            _check_surrogates(name)
+            _check_surrogates(member)
     elif isinstance(value, list):
         for member in value:
-            _check_depth_and_text(member, depth - 1)
-    elif isinstance(value, str) and not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            _refuse("half of a surrogate pair", value=ascii(value)[:80])
+            _check_surrogates(member)
+    elif isinstance(value, str) and _SURROGATE.search(value):
+        _refuse("half of a surrogate pair", value=ascii(value)[:80])
 
 
 def decode_object(data: bytes) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
@@ -39,6 +39,14 @@ class Shape:
     fields: tuple[Field, ...]
     needs: Callable[[Members], Iterable[str]] | None = None
     joins: Callable[[Members, str], None] | None = None
+    names: frozenset[str] = field(init=False)
+    required: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Work out once what every object of this shape is asked."""
+        object.__setattr__(self, "names", frozenset(f.name for f in self.fields))
+        required = tuple(f.name for f in self.fields if f.required)
+        object.__setattr__(self, "required", required)
 
 
 def invalid(field: str, value: object, want: str, hint: str = "") -> FormatError:
@@ -58,33 +66,40 @@ def join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
+def _unknown(path: str, name: str, shape: Shape) -> FormatError:
+    return FormatError(
+        "FIELD_UNKNOWN",
+        f"{path}: no such field",
+        field=path,
+        value=name,
+        hint=f"known here: {', '.join(f.name for f in shape.fields)}",
+    )
+
+
+def _missing(path: str, name: str, shape: Shape) -> FormatError:
+    return FormatError(
+        "FIELD_MISSING",
+        f"{path} is missing",
+        field=path,
+        hint=f"give {name!r}; fields here: {', '.join(f.name for f in shape.fields)}",
+    )
+
+
 def decode(value: Any, path: str, shape: Shape) -> Any:
     """Decode one object by its shape. Raises the first refusal in the public order."""
     if not isinstance(value, dict):
         raise invalid(path, value, "a JSON object")
-    known = [field.name for field in shape.fields]
-    for name in value:
-        if name not in known:
-            raise FormatError(
-                "FIELD_UNKNOWN",
-                f"{join(path, name)}: no such field",
-                field=join(path, name),
-                value=name,
-                hint=f"known here: {', '.join(known)}",
-            )
-    missing = [f.name for f in shape.fields if f.required and f.name not in value]
-    for name in (*missing, *(shape.needs(value) if shape.needs else ())):
-        raise FormatError(
-            "FIELD_MISSING",
-            f"{join(path, name)} is missing",
-            field=join(path, name),
-            hint=f"give {name!r}; fields here: {', '.join(known)}",
-        )
-    members = {
-        field.name: field.parse(value[field.name], join(path, field.name))
-        for field in shape.fields
-        if field.name in value
-    }
+    if not shape.names.issuperset(value):
+        unknown = next(name for name in value if name not in shape.names)
+        raise _unknown(join(path, unknown), unknown, shape)
+    missing = [name for name in shape.required if name not in value]
+    for name in missing or (shape.needs(value) if shape.needs else ()):
+        raise _missing(join(path, name), name, shape)
+    members = {}
+    for known in shape.fields:
+        name = known.name
+        if name in value:
+            members[name] = known.parse(value[name], f"{path}.{name}" if path else name)
     if shape.joins:
         shape.joins(members, path)
     return shape.make(**members)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Table, insert, update
@@ -116,17 +117,20 @@ def _insert(connection: Connection, table: Table, rows: list[Row]) -> None:
         connection.execute(insert(table), rows)
 
 
-def _upsert(connection: Connection, table: Table, rows: list[Row], *, replace: bool = True) -> None:
-    if not rows:
-        return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+@lru_cache(maxsize=64)
+def _upserting(table: Table, dialect_name: str, *, replace: bool) -> Any:
+    dialect = postgresql if dialect_name == "postgresql" else sqlite
     statement = dialect.insert(table)
     keys = list(table.primary_key.columns)
     if not replace:
-        connection.execute(statement.on_conflict_do_nothing(index_elements=keys), rows)
-        return
+        return statement.on_conflict_do_nothing(index_elements=keys)
     changed = {c.name: statement.excluded[c.name] for c in table.columns if not c.primary_key}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed)
+
+
+def _upsert(connection: Connection, table: Table, rows: list[Row], *, replace: bool = True) -> None:
+    if rows:
+        connection.execute(_upserting(table, connection.dialect.name, replace=replace), rows)
 
 
 def write_tiles(connection: Connection, log_id: str, changed: dict[tuple[int, int], bytes]) -> None:
