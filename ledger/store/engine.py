@@ -16,7 +16,8 @@ BUSY_TIMEOUT_MS: Final = 30_000
 
 def connect(url: str) -> Engine:
     """An engine for a database URL, e.g. "sqlite:////srv/remelt/ledger.sqlite"."""
-    engine = create_engine(url, pool_pre_ping=False)
+    # Parameters hold private fields: an error of the database must not carry them into a log.
+    engine = create_engine(url, hide_parameters=True)
     if make_url(url).get_backend_name() == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

@@ -66,12 +66,21 @@ def upgrade() -> None:
         _forbid_changes()
 
 
+# REPLACE deletes the row in its way without asking the triggers for DELETE.
+_IN_ITS_WAY = {
+    "entries": "SELECT 1 FROM entries WHERE log_id = NEW.log_id AND n = NEW.n "
+    "UNION ALL SELECT 1 FROM entries "
+    "WHERE log_id = NEW.log_id AND party = NEW.party AND event_id = NEW.event_id",
+    "checkpoints": "SELECT 1 FROM checkpoints WHERE log_id = NEW.log_id AND size = NEW.size",
+}
+
+
 def _forbid_changes() -> None:
     """An extra: nobody changes the log by accident. Proof is the hash chain, not the trigger."""
-    for table in ("entries", "checkpoints"):
-        for verb in ("UPDATE", "DELETE"):
+    for table, rows in _IN_ITS_WAY.items():
+        for verb, when in (("UPDATE", ""), ("DELETE", ""), ("INSERT", f"WHEN EXISTS ({rows}) ")):
             op.execute(
-                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} {when}"
                 f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
             )
 

@@ -1,0 +1,46 @@
+"""A log made once per session, and a copy of its files for every test."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ledger.service import Ledger
+from tests.store import plant
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a log of plant.SIZE entries that nobody has open."""
+    data = tmp_path_factory.mktemp("template") / "data"
+    plant.build(data)
+    return data
+
+
+@pytest.fixture
+def data(template: Path, tmp_path: Path) -> Path:
+    """A copy of the template's files."""
+    return Path(shutil.copytree(template, tmp_path / "data"))
+
+
+@pytest.fixture
+def opened(data: Path) -> Iterator[Callable[[], Ledger]]:
+    """Opens the copy, as often as asked; each has a writer that is not started yet."""
+    ledgers: list[Ledger] = []
+
+    def open_one() -> Ledger:
+        ledgers.append(Ledger.open(plant.settings_of(data)))
+        return ledgers[-1]
+
+    yield open_one
+    for ledger in ledgers:
+        plant.close(ledger)
+
+
+@pytest.fixture
+def ledger(opened: Callable[[], Ledger]) -> Ledger:
+    """The copy, opened; its writer is not started yet."""
+    return opened()
