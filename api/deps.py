@@ -69,6 +69,20 @@ def need_one_of(who: Principal, parties: set[str]) -> None:
         )
 
 
+async def known_parameters(request: Request) -> None:
+    """Refuse a query parameter that the address does not have: `?dryrun=1` must not record."""
+    known = {field.alias for field in request.scope["route"].dependant.query_params}
+    for name in request.query_params:
+        if name not in known:
+            raise RuleError(
+                "PARAMETER_INVALID",
+                f"{name[:80]}: no such query parameter here",
+                field=name[:80],
+                value=request.query_params[name],
+                hint=f"known here: {', '.join(sorted(known)) or 'none'}",
+            )
+
+
 async def body(
     request: Request, media_type: str, most: int, too_large: str = "BODY_TOO_LARGE"
 ) -> bytes:
@@ -88,8 +102,9 @@ async def body(
             raise FormatError(
                 too_large,
                 f"the body is larger than {most} bytes",
+                field="body",
                 value=most,
-                hint="divide it",
+                hint="divide it: fewer events in one batch, several events instead of one",
             )
     return bytes(data)
 

@@ -3,21 +3,50 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any, Final
 
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from ledger.errors import CODES, LedgerError, RuleError
 
 _LOGGER: Final = logging.getLogger("remelt.api")
 _BY_STATUS: Final = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
+_TEXT_MAX: Final = 300
+_INTEGER_MAX: Final = 2**53 - 1
+_HINT: Final = "the message says what is wanted: correct it and send it again"
+_PRIVATE: Final = re.compile(r"(private|disclosures)\b")
+
+
+def plain(error: LedgerError) -> dict[str, Any]:
+    """The error as JSON for any reader: short, valid text, exact integers, nothing private."""
+    shown = error.as_dict()
+    if _PRIVATE.match(error.field):
+        shown["value"] = None
+        want = error.message.partition(" is not valid, ")[2]
+        shown["message"] = f"{error.field}: not valid, {want}" if want else error.message
+    for name in ("field", "value", "message"):
+        shown[name] = _short(shown[name])
+    shown["hint"] = error.hint or _HINT
+    return shown
+
+
+def _short(value: object) -> object:
+    if isinstance(value, int) and abs(value) > _INTEGER_MAX:
+        return str(value)
+    if not isinstance(value, str):
+        return value
+    # Half of a surrogate pair can stand in what JSON escapes, and in no answer of ours.
+    text = value.encode("utf-8", "backslashreplace").decode()
+    return text if len(text) <= _TEXT_MAX else text[:_TEXT_MAX] + "…"
 
 
 def problem(error: LedgerError) -> dict[str, Any]:
-    shown = error.as_dict()
+    shown = plain(error)
     return {
         "type": f"urn:remelt:error:{error.code}",
         "title": CODES[error.code].meaning,
@@ -47,20 +76,27 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         code = _BY_STATUS.get(error.status_code, "PARAMETER_INVALID")
-        hint = "see /openapi.json for every address and method"
-        shown = answer(RuleError(code, f"{request.method} {request.url.path}", hint=hint))
+        path, hint = request.url.path, "see /openapi.json for every address and method"
+        asked = ("method", request.method) if error.status_code == 405 else ("path", path)
+        message = f"{request.method} {path}"
+        shown = answer(RuleError(code, message, field=asked[0], value=asked[1], hint=hint))
         shown.headers.update(error.headers or {})
         return shown
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(request: Request, error: ClientDisconnect) -> Response:
+        return Response(status_code=400)  # for nobody: the sender left in the middle of the body
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         name = str(first["loc"][-1])
         value = first.get("input")
+        given = "" if value is None else f": {str(value)[:80]!r}"
         return answer(
             RuleError(
                 "PARAMETER_INVALID",
-                f"{name}: {first['msg']}: {str(value)[:80]!r}",
+                f"{name}: {first['msg']}{given}",
                 field=name,
                 value=value if isinstance(value, str | int) else None,
                 hint="see /openapi.json for the parameters of this address",

@@ -6,22 +6,22 @@ import asyncio
 from typing import Any, Final
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api import deps
+from api import deps, problems
 from api.deps import LedgerDep, PrincipalDep
 from ledger.book.rules.draft import Outcome
 from ledger.errors import FormatError, LedgerError
 from ledger.sequencer import Accepted, Result, Submission
 from ledger.service import STATEMENT_MAX_BYTES, Ledger
 
-router = APIRouter(prefix="/v1", tags=["events"])
+router = APIRouter(prefix="/v1", tags=["events"], dependencies=[Depends(deps.known_parameters)])
 
 ROWS_MAX: Final = 1_000
 BATCH_MAX_BYTES: Final = 16 * 1024 * 1024
-# A row after one of these may be signed with the key it registers.
-_REGISTRATIONS: Final = frozenset({"party_registered", "key_added"})
+# Which key signs a row after one of these depends on its having been committed.
+_ABOUT_KEYS: Final = frozenset({"party_registered", "key_added", "key_revoked"})
 
 _EVENT_BODY: Final = {
     "requestBody": {
@@ -86,6 +86,7 @@ async def record_batch(request: Request, ledger: LedgerDep, who: PrincipalDep) -
         raise FormatError(
             "BATCH_TOO_LARGE",
             f"{len(rows)} rows, at most {ROWS_MAX}",
+            field="body",
             value=len(rows),
             hint="send several batches; they may overlap, ids make that safe",
         )
@@ -106,7 +107,7 @@ async def record_batch(request: Request, ledger: LedgerDep, who: PrincipalDep) -
 def _segment(
     ledger: Ledger, party: str, rows: list[tuple[int, bytes]]
 ) -> tuple[list[tuple[int, Submission | LedgerError]], list[tuple[int, bytes]]]:
-    """Prepare rows up to and including the next registration; the rest waits for its commit."""
+    """Prepare rows up to and including the next change of keys; the rest waits for its commit."""
     segment: list[tuple[int, Submission | LedgerError]] = []
     for i, (number, row) in enumerate(rows):
         try:
@@ -115,14 +116,14 @@ def _segment(
             segment.append((number, error))
             continue
         segment.append((number, submission))
-        if submission.event.kind in _REGISTRATIONS:
+        if submission.event.kind in _ABOUT_KEYS:
             return segment, rows[i + 1 :]
     return segment, []
 
 
 def _row(number: int, result: Result) -> dict[str, Any]:
     if isinstance(result, LedgerError):
-        return {"row": number, "ok": False, "error": result.as_dict()}
+        return {"row": number, "ok": False, "error": problems.plain(result)}
     return {
         "row": number, "ok": True, "n": result.n, "leaf_hash": result.leaf_hash.hex(),
     }  # fmt: skip

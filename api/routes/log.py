@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import PlainTextResponse
+from sqlalchemy import Connection
 
+from api import deps
 from api.deps import LedgerDep
 from ledger import entry
 from ledger.errors import RuleError
@@ -15,9 +17,10 @@ from ledger.store import engine as engines
 from ledger.store import entries
 from ledger.tlog import proof, tiles, tree
 
-router = APIRouter(prefix="/v1/log", tags=["log"])
+router = APIRouter(prefix="/v1/log", tags=["log"], dependencies=[Depends(deps.known_parameters)])
 
-Count = Annotated[int, Query(ge=0, le=tree.MAX_SIZE)]
+Index = Annotated[int, Query(ge=0, le=tree.MAX_SIZE)]
+Size = Annotated[int | None, Query(ge=1, le=tree.MAX_SIZE)]
 
 
 @router.get("/checkpoint", response_class=PlainTextResponse)
@@ -30,7 +33,7 @@ def checkpoint(ledger: LedgerDep) -> PlainTextResponse:
 
 
 @router.get("/proof/inclusion")
-def inclusion(ledger: LedgerDep, n: Count, size: Count | None = None) -> dict[str, Any]:
+def inclusion(ledger: LedgerDep, n: Index, size: Size = None) -> dict[str, Any]:
     """That entry n is in the tree of `size` entries (default: the latest)."""
     with engines.reading(ledger.engine) as connection:
         head = entries.read_head(connection, ledger.log_id)
@@ -47,7 +50,7 @@ def inclusion(ledger: LedgerDep, n: Count, size: Count | None = None) -> dict[st
             "size": size,
             "leaf_hash": leaf_hash.hex(),
             "proof": [node.hex() for node in proof.inclusion(n, size, subtree)],
-            "root": _root(ledger, size),
+            "root": _root(connection, ledger, size),
         }
 
 
@@ -70,16 +73,15 @@ def consistency(
             "from": old,
             "to": new,
             "proof": [node.hex() for node in proof.consistency(old, new, subtree)],
-            "from_root": _root(ledger, old),
-            "to_root": _root(ledger, new),
+            "from_root": _root(connection, ledger, old),
+            "to_root": _root(connection, ledger, new),
         }
 
 
-def _root(ledger: Ledger, size: int) -> str:
-    with engines.reading(ledger.engine) as connection:
-        return tiles.root_at(
-            size, lambda level, i: entries.read_tile(connection, ledger.log_id, level, i)
-        ).hex()
+def _root(connection: Connection, ledger: Ledger, size: int) -> str:
+    return tiles.root_at(
+        size, lambda level, i: entries.read_tile(connection, ledger.log_id, level, i)
+    ).hex()
 
 
 def _within(size: int | None, latest: int, name: str) -> int:

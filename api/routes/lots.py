@@ -5,18 +5,28 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Depends, Path, Response
 
 from api import deps
 from api.deps import LedgerDep, PrincipalDep
 from ledger import entry, reports
+from ledger.book import serial as serials
+from ledger.book import shapes
 from ledger.store import engine as engines
 from ledger.store import entries
 from ledger.tlog import tree
 
-router = APIRouter(prefix="/v1", tags=["lots"])
+router = APIRouter(prefix="/v1", tags=["lots"], dependencies=[Depends(deps.known_parameters)])
 
 Number = Annotated[int, Path(ge=0, le=tree.MAX_SIZE)]
+
+
+def _lot(site: str, name: str) -> str:
+    return str(shapes.NAMED(f"{site}/{name}", "lot"))
+
+
+def _serial(text: str) -> str:
+    return serials.parse(text.replace("-", "").upper(), "serial")
 
 
 @router.get("/entries/{n}")
@@ -39,7 +49,7 @@ def read_entry(ledger: LedgerDep, who: PrincipalDep, n: Number) -> dict[str, Any
 @router.get("/lots/{site}/{name}")
 def read_lot(ledger: LedgerDep, who: PrincipalDep, site: str, name: str) -> dict[str, Any]:
     """A lot as it stands, for the parties of its events and for auditors."""
-    view = reports.lot_view(ledger, f"{site}/{name}")
+    view = reports.lot_view(ledger, _lot(site, name))
     deps.need_one_of(who, reports.concerned(ledger, view["entries"]))
     return view
 
@@ -53,7 +63,7 @@ def read_lineage(
     direction: Literal["back", "forward", "both"] = "both",
 ) -> dict[str, Any]:
     """What a lot came of, and what became of it."""
-    lot = f"{site}/{name}"
+    lot = _lot(site, name)
     deps.need_one_of(who, reports.concerned(ledger, reports.lot_view(ledger, lot)["entries"]))
     return reports.lineage(ledger, lot, direction)
 
@@ -61,13 +71,13 @@ def read_lineage(
 @router.get("/certificates/{serial}")
 def read_certificate(ledger: LedgerDep, serial: str) -> dict[str, Any]:
     """A certificate; public, since a buyer has nothing but the serial."""
-    return reports.certificate_view(ledger, serial.replace("-", "").upper())
+    return reports.certificate_view(ledger, _serial(serial))
 
 
 @router.get("/certificates/{serial}/dossier")
 def read_dossier(ledger: LedgerDep, serial: str) -> Response:
     """The file that proves the certificate without this server."""
-    plain = serial.replace("-", "").upper()
+    plain = _serial(serial)
     return Response(
         reports.dossier(ledger, plain),
         media_type="application/json",
