@@ -140,6 +140,8 @@ class LedgerError(Exception):
     def as_dict(self) -> dict[str, object]:
         """The error as plain data, for JSON answers and results of batches."""
         shown = self.value if isinstance(self.value, int | str | bool | None) else repr(self.value)
+        if isinstance(shown, int) and abs(shown) >= 2**53:
+            shown = str(shown)  # no JSON tool would keep it
         if isinstance(shown, str) and len(shown) > 200:
             shown = shown[:200] + "…"
         return {

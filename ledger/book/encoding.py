@@ -44,6 +44,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
+        twice = twice.encode("utf-8", "backslashreplace").decode()  # it may hold half a pair
         _refuse(f"the name {twice!r} stands twice in one object", field=twice, value=twice)
     return members
 
@@ -92,11 +93,11 @@ def decode(data: bytes) -> Any:
         _refuse(f"not JSON: {error.msg} at character {error.pos}", value=error.pos)
     except RecursionError:
         _refuse("nested too deeply", hint=f"at most {DEPTH_MAX} levels")
-    if floats:
-        _refuse_float(value)
     _check_depth(value, DEPTH_MAX)
     if "\\u" in text:  # the only way to write half of a surrogate pair in valid UTF-8
         _check_surrogates(value)
+    if floats:
+        _refuse_float(value)
     return value
 
 

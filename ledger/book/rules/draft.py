@@ -81,11 +81,17 @@ class Draft:
         self.notes[lot] = replace(was, dated=dated, **changes)
 
     def finish(self) -> Outcome:
-        """The finished entry parts. Raises CorruptError if a posting does not balance."""
+        """The finished entry parts.
+
+        Raises RuleError NUMBER_NOT_EXACT for grams beyond 2^53-1 mg, CorruptError if a posting
+        does not balance or a lot goes below zero.
+        """
         book: state.Book = {}
         for account, deltas in self.deltas.items():
             if not account.startswith(("lot:", "transit:")) and deltas:
                 book[account] = {s: dict(page) for s, page in deltas.items()}
+                for page in deltas.values():
+                    _check_exact(account, max(page.values(), key=abs))
         for lot in self.notes:
             known = self.before.get(lot)
             for kind in ("lot", "transit"):
@@ -126,9 +132,21 @@ def _passbook(
         }
         pages[substance] = page
         for line, (_, balance) in page.items():
-            if not 0 <= balance <= mass.MASS_MAX_MG:
+            if balance < 0:
                 raise CorruptError("STORE_CORRUPT", f"{account}: {substance} {line} is {balance}")
+    _check_exact(account, sum(b for page in pages.values() for _, b in page.values()))
     return pages
+
+
+def _check_exact(account: str, mass_mg: int) -> None:
+    """What lies on one account, and what moves, stays a number that every JSON tool keeps."""
+    if abs(mass_mg) > mass.MASS_MAX_MG:
+        raise RuleError(
+            "NUMBER_NOT_EXACT",
+            f"{account}: {abs(mass_mg)} mg, at most {mass.MASS_MAX_MG} mg",
+            value=abs(mass_mg),
+            hint="nine megatonnes in one lot or one posting are the limit: divide the event",
+        )
 
 
 # Refusals about lots that several rules share, in the order of EVENTS.md section 9, step 7.
