@@ -257,11 +257,11 @@ class TestLedger:
         self.keys[name] = [key]
         body = {
             "party": name, "country": "CN", "roles": ["recycler"], "custody": custody,
-            "share": share, **self._new_key(name, key), **more,
+            "share": share, **self.new_key(name, key), **more,
         }  # fmt: skip
         return self.state("party_registered", body, private={"name": f"{name.title()} Co."})
 
-    def _new_key(self, party: str, key: ec.EllipticCurvePrivateKey) -> dict[str, Any]:
+    def new_key(self, party: str, key: ec.EllipticCurvePrivateKey) -> dict[str, Any]:
         claim = {"log": self.origin, "party": party, "kid": kid_of(key)}
         possession = jose.sign(encoding.canonical(claim), key, kid_of(key))
         return {"key": jose.public_jwk(key.public_key()), "proof": possession}
@@ -269,7 +269,7 @@ class TestLedger:
     def add_key(self, party: str, label: str, *, custody: str = "self") -> entry.Entry:
         """One more key, stated with the party's first; `keys[party][-1]` signs if passed on."""
         key = private_key(label)
-        body = {"party": party, "custody": custody, **self._new_key(party, key)}
+        body = {"party": party, "custody": custody, **self.new_key(party, key)}
         found = self.state("key_added", body, party)
         self.keys[party].append(key)
         return found

@@ -235,13 +235,8 @@ def _grow(
 ) -> None:
     """Choose lineage entries, largest contribution first, each with all that it reads."""
     claim = provenance.claim_of(found.get(certificate_n), serial)
-
-    def walkable(n: int) -> entry.Entry | None:
-        this = found.get(n)
-        return this if found.share(this.reads.values()) else None
-
     least_mg = claim.claimed_mg // _LEAST_SHARE
-    lineage = provenance.trace(claim, walkable, least_mg=least_mg)
+    lineage = provenance.trace(claim, found.get, least_mg=least_mg)
     worth = {n: units for n, units in lineage.through.items() if n not in lineage.cut}
     heap = [(-worth[n], -n) for n in found.chosen if n in worth]
     heapq.heapify(heap)

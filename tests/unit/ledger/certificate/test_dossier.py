@@ -7,7 +7,7 @@ import pytest
 
 from ledger import entry
 from ledger.book import encoding
-from ledger.certificate import dossier, verdict, verify
+from ledger.certificate import dossier, recompute, verdict, verify
 from tests import harness
 
 
@@ -85,6 +85,32 @@ def test_entries_of_a_party_that_shares_nothing_are_not_shown() -> None:
     assert {word.party for word in found.words} == {"HEFEI"}
     assert found.arithmetic is not None
     assert 0 < found.arithmetic.proven_mg < found.arithmetic.claimed_mg
+
+
+def test_whatever_the_budget_what_reads_only_what_is_shown_is_recomputed() -> None:
+    """A heat with grams under a revoked serial needs the certificate's first entry as well."""
+    log = harness.yard()
+    log.site("RV01", "RIVAL")
+    log.receive("HF01/A", "10 t", {"Al": "95 %"}, {"POST": "100 %"})
+    gone = log.certify(["HF01/A"], "Al", amount="1 t", holder={"party": "RIVAL"})
+    log.revoke(gone)
+    for i in range(4):
+        log.run(f"HF01/S-{i}", "SPLIT", {"HF01/A": "2 t"}, {f"HF01/A-{i}": "rest"})
+    log.send("HF01/C", ["HF01/A"], "RV01")
+    log.arrive("RV01", "HF01/C", {"HF01/A": "2 t"})
+    heat = log.melt("RV01/H", {"HF01/A": "all"}, {"RV01/I": ("1.9 t", {"Al": "95 %"})})
+    issued = log.certify(["RV01/I"], "Al")
+    assert heat.reads[f"certificate:{log.serial(gone)}"] == gone.n + 1
+    counts = set()
+    for budget in range(5_000, 60_000, 1_500):
+        items = dossier.parse(log.dossier(issued, budget_bytes=budget)).items
+        reader = recompute.Shown(log.origin, items.keys())
+        for item in items.values():
+            recompute.take(reader, item.entry)
+        whole = {n for n, item in items.items() if set(item.entry.reads.values()) <= items.keys()}
+        assert reader.recomputed == whole
+        counts.add(len(whole))
+    assert len(counts) > 5
 
 
 def test_an_endless_chain_of_heels_fits_into_an_e_mail() -> None:

@@ -279,18 +279,24 @@ def test_a_later_assay_adds_metal_on_the_word_of_who_states_it() -> None:
     }
 
 
-def test_every_kind_of_event_goes_both_ways() -> None:
+@pytest.mark.parametrize("classes", [("POST",), ("PRE",), ("POST", "PRE")])
+def test_every_kind_of_event_goes_both_ways(classes: tuple[str, ...]) -> None:
     """Certificates drawn and freed, a store, a finalisation up and down, heels, hand-overs."""
     log = works()
-    mixed = {"POST": "60 %", "PRE": "10 %", "PRIM": "10 %", "UNK": "20 %"}
     papers = ("waste_note", "scrap_declaration", "invoice")
     for i in range(3):
+        mixed = {
+            "POST": f"{60 - 20 * i} %",
+            "PRE": "10 %",
+            "PRIM": f"{10 + 20 * i} %",
+            "UNK": "20 %",
+        }
         log.receive(f"CO01/A-{i}", f"{7 + i} t", {"Al": f"8{i} %"}, mixed, evidence=papers)
     log.assay("CO01/A-0", {"Al": "83 %"})
     log.assay("CO01/A-1", {"Al": "79 %"})
     log.run("CO01/S-1", "STORE", {"CO01/A-0": "all"}, {"CO01/BIN": "rest"})
     log.run("CO01/S-2", "STORE", {"CO01/A-1": "all"}, {"CO01/BIN": "rest"})
-    drawn = log.certify(["CO01/BIN"], "Al", amount="2 t")
+    drawn = log.certify(["CO01/BIN"], "Al", classes=["POST", "PRE"])
     kept = log.certify(["CO01/A-2"], "Al", amount="1 t")
     log.revoke(kept, lots=["CO01/A-2"])
     gone = log.certify(["CO01/A-2"], "Al", amount="500 kg", holder={"party": "SMELT"})
@@ -306,7 +312,7 @@ def test_every_kind_of_event_goes_both_ways() -> None:
     log.finalize("SM01/H-2", {"SM01/I-2": {"Al": "93 %"}})
     third = {"SM01/X": ("17 t", {"Al": "90 %"})}
     log.melt("SM01/H-3", {"SM01/I-1": "all", "SM01/I-2": "all"}, third)
-    issued = log.certify(["SM01/X"], "Al", classes=["POST", "PRE"])
+    issued = log.certify(["SM01/X"], "Al", classes=classes)
     served = [line for page in issued.book["lot:SM01/X"].values() for line in page if "/" in line]
     assert {lines.serial_of(line) for line in served} == {log.serial(gone), log.serial(issued)}
     assert log.serial(drawn) not in str(issued.book)

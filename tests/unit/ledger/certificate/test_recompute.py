@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from ledger import entry
-from ledger.book import encoding
+from ledger.book import encoding, jose
 from ledger.book.rules.draft import Outcome
-from ledger.certificate import verdict, verify
+from ledger.certificate import dossier, verdict, verify
 from tests import harness
 
 
@@ -135,6 +135,15 @@ def test_reads_that_are_dropped_or_name_another_entry_are_found(heat: Any) -> No
     assert tried > 150
 
 
+def test_a_read_of_what_an_entry_never_touched_is_found(heat: Any) -> None:
+    for made in heat.log.entries[1:]:
+        forged = heat.log.forge({made.n: lambda outcome: outcome.reads.update({"lot:HF01/NO": 0})})
+        found = verify.verify(heat_dossier(forged, heat), forged.policy())
+        assert where(found) == (6, "ENTRY_DIFFERS", made.n)
+        assert found.refusal is not None
+        assert found.refusal.account == "lot:HF01/NO"
+
+
 def heat_dossier(forged: harness.TestLedger, heat: Any) -> bytes:
     """The same entries as in the honest dossier, out of the forged log."""
     value = json.loads(heat.dossier)
@@ -160,6 +169,60 @@ def test_a_lot_that_was_taken_twice_is_found_when_both_takings_are_shown() -> No
     assert where(found) == (6, "ENTRY_DIFFERS", second.n)
     assert found.refusal is not None
     assert found.refusal.account == "lot:HF01/A"
+
+
+def test_a_stale_read_is_found_even_when_the_entry_it_names_is_left_out() -> None:
+    log = harness.yard()
+    received = log.receive("HF01/A", "10 t", {"Al": "95 %"}, {"POST": "100 %"})
+    before = log.memory.objects["lot:HF01/A"]
+    first = log.run("HF01/R", "SHRED", {"HF01/A": "all"}, {"HF01/B": ("9 t", {"Al": "95 %"})})
+    log.memory.objects["lot:HF01/A"] = before
+    split = log.run("HF01/S", "SPLIT", {"HF01/A": "all"}, {"HF01/C": "rest"})
+    issued = log.certify(["HF01/C"], "Al")
+    data = harness.left_out(log.dossier(issued, later_entries=[first.n]), received.n)
+    assert where(verify.verify(data, log.policy())) == (6, "ENTRY_DIFFERS", split.n)
+
+
+def test_a_run_recorded_twice_is_found_by_its_finalisation_alone() -> None:
+    """The first recording is left out; that the run exists is seen from what came after it."""
+    log = harness.yard()
+    log.receive("HF01/A", "10 t", {"Al": "95 %"}, {"POST": "100 %"})
+    log.receive("HF01/B", "10 t", {"Al": "95 %"}, {"POST": "100 %"})
+    first = log.run("HF01/R", "SHRED", {"HF01/A": "all"}, {"HF01/C": ("9 t", {"Al": "95 %"})})
+    final = log.finalize("HF01/R", {"HF01/C": {"Al": "95.1 %"}})
+    del log.memory.objects["run:HF01/R"]
+    again = log.run("HF01/R", "SHRED", {"HF01/B": "all"}, {"HF01/D": ("9 t", {"Al": "95 %"})})
+    issued = log.certify(["HF01/D"], "Al")
+    data = harness.left_out(log.dossier(issued, later_entries=[final.n]), first.n)
+    assert where(verify.verify(data, log.policy())) == (6, "ENTRY_DIFFERS", again.n)
+
+
+def test_a_key_that_the_rules_would_never_have_registered_proves_nothing() -> None:
+    """A rival adds a key for HEFEI in an entry that also reads something that is not shown."""
+    log = harness.yard()
+    hidden = log.receive("HF01/Z", "1 t")
+    key = harness.private_key("planted")
+    kid = harness.kid_of(key)
+    body = {"party": "HEFEI", "custody": "self", **log.new_key("HEFEI", key)}
+    envelope = {
+        "log": log.origin, "id": hidden.event.id, "kind": "key_added", "party": "RIVAL",
+        "occurred_at": harness.rfc3339(log.clock_ms), "body": body,
+    }  # fmt: skip
+    rival = log.keys["RIVAL"][0]
+    statement = jose.sign(encoding.canonical(envelope), rival, harness.kid_of(rival))
+    reads = {"log": 0, f"key:{harness.kid_of(rival)}": 2, "lot:HF01/Z": hidden.n}
+    planted = log.write(statement, log.clock_ms, Outcome({}, {}, reads))
+    log.keys["HEFEI"].insert(0, key)
+    log.receive("HF01/A", "10 t", {"Al": "95 %"}, {"POST": "100 %"})
+    log.keys["HEFEI"].pop(0)
+    issued = log.certify(["HF01/A"], "Al")
+    data = log.dossier(issued)
+    assert hidden.n not in dossier.parse(data).items
+    assert planted.n in dossier.parse(data).items
+    assert log.entries[issued.n - 1].reads[f"key:{kid}"] == planted.n
+    found = verify.verify(data, log.policy())
+    assert found.arithmetic is not None
+    assert (found.arithmetic.stated, found.arithmetic.proven) == ("100.00", "0.00")
 
 
 def test_a_heel_that_was_forgotten_is_found_when_the_heat_before_is_shown() -> None:
@@ -196,6 +259,7 @@ def test_whatever_is_left_out_never_proves_more(smelter: Any) -> None:
     assert full is not None
     chance = random.Random(7)
     everything = range(1, len(smelter.log.leaves))
+    least = {0, smelter.issued.n, smelter.issued.n - 1, *range(1, 7)}  # registrations, the claim
     several = [tuple(chance.sample(everything, size)) for size in (2, 3, 5, 8) * 10]
     proven = set()
     for gone in [*((n,) for n in everything), *several]:
@@ -203,6 +267,7 @@ def test_whatever_is_left_out_never_proves_more(smelter: Any) -> None:
         found = verify.verify(data, smelter.policy)
         if found.arithmetic is None:
             assert found.status in (verdict.REFUSED, verdict.UNREADABLE)
+            assert least & set(gone)
             continue
         assert found.status == verdict.MEETS_POLICY
         assert found.arithmetic.proven_mg < full.proven_mg
@@ -222,7 +287,8 @@ def test_states_follow_their_objects_through_all_their_entries() -> None:
     log.send("RV01/C", ["RV01/A", "RV01/B"], "HF01")
     log.arrive("HF01", "RV01/C", {"RV01/A": "9.95 t"})
     log.arrive("HF01", "RV01/C", {"RV01/B": "9.95 t"})
-    log.melt("HF01/H", {"RV01/B": "all"}, {"HF01/I": ("9 t", {"Al": "95 %"})}, equipment="F2")
+    made = {"HF01/I": ("9 t", {"Al": "95 %"})}
+    run = log.melt("HF01/H", {"RV01/B": "all"}, made, equipment="F2")
     log.finalize("HF01/H", {"HF01/I": {"Al": "96 %"}})
     log.finalize("HF01/H", {"HF01/I": {"Al": "95.5 %"}})
     issued = log.certify(["HF01/I"], "Al")
@@ -231,6 +297,11 @@ def test_states_follow_their_objects_through_all_their_entries() -> None:
     assert found.arithmetic is not None
     assert found.arithmetic.recomputed == found.arithmetic.entries
     assert found.arithmetic.proven == found.arithmetic.stated != "0.00"
+
+    found = verify.verify(harness.left_out(log.dossier(issued), run.n), log.policy())
+    assert found.refusal is None  # what the second finalisation read is there, but cannot be told
+    assert found.arithmetic is not None
+    assert found.arithmetic.proven == "0.00"
 
 
 def test_parameters_in_force_are_those_of_the_last_policy_shown() -> None:

@@ -17,6 +17,7 @@ from ledger.book import encoding, events, jose, rules
 from ledger.book import serial as serials
 from ledger.book.rules.draft import Outcome
 from ledger.certificate import policy, verdict, verify
+from ledger.tlog import note
 from tests import harness
 
 Alter = Callable[[dict[str, Any]], object]
@@ -198,6 +199,26 @@ def test_a_log_the_policy_does_not_name_is_a_stranger_however_sound(smelter: Any
         assert not found.in_log.named
 
 
+def test_a_policy_for_another_operator_makes_no_difference_to_a_stranger(smelter: Any) -> None:
+    kid = harness.kid_of(harness.private_key("somebody"))
+    other = policy.Log(harness.log_signer("other.example/log", "other").verifier)
+    buyer = policy.Policy((other,), (kid,))
+    assert verify.verify(smelter.dossier, buyer).status == verdict.STRANGER
+
+
+def test_a_bad_signature_of_a_key_in_the_policy_is_refused_whoever_else_signed(
+    smelter: Any,
+) -> None:
+    known = harness.log_signer(label="known")
+    lying = note.Signer(known.verifier, lambda text: bytes(64))
+    signed = note.parse_note(smelter.log.checkpoint(signer=lying))
+    own = note.parse_note(smelter.log.checkpoint())
+    both = note.format_note(own.text, [*signed.unverified, *own.unverified])
+    data = harness.altered(smelter.dossier, put(checkpoint=both.decode()))
+    buyer = smelter.log.policy(logs=(policy.Log(known.verifier),))
+    assert where(verify.verify(data, buyer)) == (2, "SIGNATURE_INVALID", None)
+
+
 def test_a_key_of_the_same_name_is_no_better(smelter: Any) -> None:
     namesake = policy.Log(harness.log_signer(label="namesake").verifier)
     found = verify.verify(smelter.dossier, smelter.log.policy(logs=(namesake,)))
@@ -210,8 +231,8 @@ def test_a_strangers_dossier_is_refused_like_any_other_for_what_is_wrong(smelter
 
 
 def test_a_checkpoint_signed_by_nobody_is_refused(smelter: Any) -> None:
-    note = smelter.log.checkpoint(signer=harness.log_signer(label="somebody"))
-    data = harness.altered(smelter.dossier, lambda value: value.update(checkpoint=note.decode()))
+    signed = smelter.log.checkpoint(signer=harness.log_signer(label="somebody"))
+    data = harness.altered(smelter.dossier, lambda value: value.update(checkpoint=signed.decode()))
     assert where(verify.verify(data, smelter.policy)) == (2, "CHECKPOINT_UNSIGNED", None)
 
 
@@ -239,15 +260,15 @@ def test_an_altered_checkpoint_is_refused(
 def test_a_checkpoint_of_another_log_under_a_trusted_key_is_refused(smelter: Any) -> None:
     log = copy.copy(smelter.log)
     log.origin = "demo.remelt.example/hubei"
-    note = log.checkpoint()
-    data = harness.altered(smelter.dossier, lambda value: value.update(checkpoint=note.decode()))
+    signed = log.checkpoint()
+    data = harness.altered(smelter.dossier, lambda value: value.update(checkpoint=signed.decode()))
     assert where(verify.verify(data, smelter.policy)) == (2, "LOG_MISMATCH", None)
 
 
 def test_entry_0_must_name_the_key_that_signed(smelter: Any) -> None:
     second = harness.log_signer(label="second")
-    note = smelter.log.checkpoint(signer=second)
-    data = harness.altered(smelter.dossier, lambda value: value.update(checkpoint=note.decode()))
+    signed = smelter.log.checkpoint(signer=second)
+    data = harness.altered(smelter.dossier, lambda value: value.update(checkpoint=signed.decode()))
     buyer = smelter.log.policy(logs=(policy.Log(second.verifier),))
     assert where(verify.verify(data, buyer)) == (2, "SIGNATURE_INVALID", None)
 
