@@ -90,8 +90,8 @@ class Draft:
         for account, deltas in self.deltas.items():
             if not account.startswith(("lot:", "transit:")) and deltas:
                 book[account] = {s: dict(page) for s, page in deltas.items()}
-                for page in deltas.values():
-                    _check_exact(account, max(page.values(), key=abs))
+                for nominal in deltas.values():
+                    _check_exact(account, max(nominal.values(), key=abs))
         for lot in self.notes:
             known = self.before.get(lot)
             for kind in ("lot", "transit"):
