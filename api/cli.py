@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from api.commands import files, ledgers, party, serving
 from ledger.errors import LedgerError
 
@@ -117,7 +119,8 @@ COMMANDS: Final[dict[str, Command]] = {
     ),
     "certify": Command(
         "issue a certificate on lots and write its dossier",
-        "remelt certify HB01/INGOT-1 --party HUAIBEI-AL --site HB01 --substance Al\n"
+        "remelt certify HB01/INGOT-1 --party HUAIBEI-AL --site HB01 --substance Al \\\n"
+        "    --key huaibei.pem\n"
         "remelt certify HB01/S-1 HB01/S-2 --party HUAIBEI-AL --site HB01 --substance Al \\\n"
         "    --classes POST PRE --amount '40 %' --holder CHUZHOU-PROFILE",
         files.certify,
@@ -131,6 +134,7 @@ COMMANDS: Final[dict[str, Command]] = {
             _arg("--amount", default="all"),
             _arg("--holder", help="a party id, or 'external'"),
             _arg("--occurred-at", help="RFC 3339 time (default: now)"),
+            _arg("--key", metavar="PEM", help="the party's own key, if it signs for itself"),
             _arg("--out", metavar="FILE", help="default: <serial>.remelt.json"),
             _JSON,
         ),
@@ -192,13 +196,18 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {message}\nhint: {self.prog} --help\n")
 
 
+def _overview(group: str = "") -> str:
+    """A line for each command, or for those of one group."""
+    wanted = {name: c for name, c in COMMANDS.items() if not group or name.startswith(f"{group} ")}
+    return "\n".join(f"  remelt {name:<14} {command.help}" for name, command in wanted.items())
+
+
 def build_parser() -> argparse.ArgumentParser:
-    overview = "\n".join(
-        f"  remelt {name:<14} {command.help}" for name, command in COMMANDS.items()
-    )
     parser = _Parser(
-        prog="remelt", formatter_class=argparse.RawDescriptionHelpFormatter, description=f"commands:\n{overview}\n",
-    )  # fmt: skip
+        prog="remelt",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=f"commands:\n{_overview()}\n",
+    )
     parser.add_argument("--version", action="version", version=f"remelt {version('remelt')}")
     groups: dict[str, Any] = {
         "": parser.add_subparsers(dest="command", required=True, metavar="COMMAND", help="")
@@ -207,7 +216,9 @@ def build_parser() -> argparse.ArgumentParser:
         group, _, leaf = name.rpartition(" ")
         if group and group not in groups:
             nested = groups[""].add_parser(
-                group, formatter_class=argparse.RawDescriptionHelpFormatter
+                group,
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+                description=f"commands:\n{_overview(group)}\n",
             )
             groups[group] = nested.add_subparsers(dest="verb", required=True, metavar="VERB")
         examples = "".join(f"  {line}\n" for line in command.examples.split("\n"))
@@ -233,6 +244,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.hint:
             print(f"remelt: hint: {error.hint}", file=sys.stderr)
         return 1
+    except (SQLAlchemyError, ModuleNotFoundError) as error:  # also: a database without its driver
+        reason = getattr(error, "orig", None) or error
+        print(f"remelt: error: the database cannot be used: {reason}", file=sys.stderr)
+        print(
+            "remelt: hint: create a ledger with `remelt init`, or name its directory with --data",
+            file=sys.stderr,
+        )
+        return 2
     except OSError as error:
         print(f"remelt: error: {error.filename or ''}: {error.strerror}", file=sys.stderr)
         return 2

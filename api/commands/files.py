@@ -47,7 +47,8 @@ def try_events(arguments: argparse.Namespace) -> int:
         else:
             error_ = result["error"]
             print(f"line {result['line']:>4}  refused  {error_['code']}: {error_['message']}")
-            print(f"                     {error_['hint']}" if error_["hint"] else "", end="\n")
+            if error_["hint"]:
+                print(f"                     {error_['hint']}")
     for lot, balances in report["lots"].items():
         if balances:
             _print_lot(lot, balances)
@@ -160,7 +161,7 @@ def certify(arguments: argparse.Namespace) -> int:
     if arguments.occurred_at:
         event["occurred_at"] = arguments.occurred_at
     ledger.sequencer.start()
-    ledger.record(orjson.dumps(event), ledger.operator)
+    ledger.record(_signed(arguments, orjson.dumps(event)), ledger.operator)
     ledger.sequencer.stop()
     number = serial.make(ledger.origin, arguments.party, event["id"])
     path = Path(arguments.out or f"{number}.remelt.json")
@@ -174,7 +175,8 @@ def certify(arguments: argparse.Namespace) -> int:
     print(f"  at least {view['of_substance']} % of the {view['substance']} is {classes}")
     print(f"  at least {view['of_mass']} % of the mass")
     print(f"  dossier  {path} ({path.stat().st_size:,} bytes)")
-    print(f"next: remelt verify {path} --policy policy.txt")
+    policy = os.path.relpath(ledger.settings.data / "policy.txt")
+    print(f"next: remelt verify {path} --policy {policy}")
     return 0
 
 
@@ -194,7 +196,7 @@ def verify(arguments: argparse.Namespace) -> int:
     if arguments.json:
         output.json(verdicts.as_dict(found))
     else:
-        print(verdicts.text(found))
+        print(verdicts.text(found), end="")
     return found.status
 
 
@@ -209,6 +211,14 @@ def label(arguments: argparse.Namespace) -> int:
         print(text)
         return 0
     path = Path(arguments.out)
+    if path.suffix not in (".png", ".svg"):
+        raise FormatError(
+            "PARAMETER_INVALID",
+            f"--out: {path.name!r} is neither .png nor .svg",
+            field="--out",
+            value=path.name,
+            hint="name the file .png or .svg; without --out the code is shown here",
+        )
     if path.suffix == ".svg":
         path.write_text(qr.svg(text, shown), encoding="utf-8")
     else:

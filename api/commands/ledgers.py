@@ -15,6 +15,8 @@ def where(arguments: argparse.Namespace) -> settings.Settings:
 
 def init(arguments: argparse.Namespace) -> int:
     found = where(arguments)
+    # Names, plates and sealed keys lie in the database: nobody else has business in here.
+    found.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     ledger = service.create(found, arguments.origin, arguments.operator, {})
     policy = found.data / "policy.txt"
     policy.write_bytes(reports.policy_file(ledger))
@@ -29,7 +31,9 @@ def init(arguments: argparse.Namespace) -> int:
     print(f"  log key  {ledger.verifier.vkey}")
     print(f"  policy   {policy}   (give this to buyers, over a way they trust)")
     print(f"  secrets  {found.keys}   (back them up; nobody can make them again)")
-    print("next: remelt apikey new OPERATOR --scope record read audit; remelt serve")
+    data = f" --data {arguments.data}" if arguments.data else ""
+    print(f"next: remelt apikey new {arguments.operator} --scope record read audit{data}")
+    print(f"      remelt serve{data}")
     return 0
 
 
