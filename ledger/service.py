@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -186,6 +186,7 @@ class Ledger:
                 "FIELD_INVALID", "disclosures: want a list of strings", field="disclosures"
             )
         found = entry.match_disclosures(event, texts)
+        _check_disclosed(event, found)
         require_name(event.kind, {d.name for d in found})
         jwk = self._jwk(jws.kid)
         valid = jwk is not None and jose.verifies(jws, jwk)
@@ -230,28 +231,30 @@ class Ledger:
         return {**value, "body": {**body, "key": jwk}}, (kid, body["party"], sealed)
 
     def _custodial_key(self, party: str) -> ec.EllipticCurvePrivateKey | None:
-        """A key of the party that the server holds and that is not revoked."""
+        """A key of the party that the server holds; a revoked one only where there is no other."""
         kept = self._custodial.get(party)
-        if kept is not None:
-            key = self.find(f"key:{keys.kid_of(kept)}")
-            if isinstance(key, state.Key) and not key.revoked:
-                return kept
+        if kept is not None and not self._revoked(keys.kid_of(kept)):
+            return kept
+        for key in self._held_keys(party):
+            self._custodial[party] = key
+            if not self._revoked(keys.kid_of(key)):
+                break
+        return self._custodial.get(party)
+
+    def _revoked(self, kid: str) -> bool:
+        found = self.find(f"key:{kid}")
+        return isinstance(found, state.Key) and found.revoked
+
+    def _held_keys(self, party: str) -> Iterator[ec.EllipticCurvePrivateKey]:
         path = self.settings.keys / "operator.pem"
         if party == self.operator and path.exists():
-            self._custodial[party] = keys.load_party_key(path)
-            return self._custodial[party]
+            yield keys.load_party_key(path)
         c = tables.party_keys.c
         query = select(c.kid, c.sealed).where(c.log_id == self.log_id, c.party == party)
         with engines.reading(self.engine) as connection:
             rows = [(kid, sealed) for kid, sealed in connection.execute(query)]
         for kid, sealed in rows:
-            found = self.find(f"key:{kid}")
-            if isinstance(found, state.Key) and not found.revoked:
-                self._custodial[party] = keys.unseal(
-                    keys.load_master_key(self.settings), sealed, kid
-                )
-                return self._custodial[party]
-        return None
+            yield keys.unseal(keys.load_master_key(self.settings), sealed, kid)
 
     def submit(
         self, submissions: list[Submission], *, with_proofs: bool = True
@@ -273,7 +276,12 @@ class Ledger:
             reader.prefetch(fold.mentioned(submission.event), fold.uses(submission.event))
             rules.admit(submission.event, reader)
             now_ms = time.time_ns() // 1_000_000
-            return rules.decide(submission.event, now_ms, reader, submission.signer)
+            outcome = rules.decide(submission.event, now_ms, reader, submission.signer)
+            head = entries.read_head(connection, self.log_id)
+        # The entry it would make may be too large.
+        size = head.size if head else 0
+        entry.compose(size, now_ms, entry.ZERO_HASH, submission.statement, outcome)
+        return outcome
 
     # Questions.
 
@@ -289,6 +297,20 @@ class Ledger:
             head = entries.read_head(connection, self.log_id)
         assert head is not None  # noqa: S101 (opened)
         return head
+
+
+def _check_disclosed(event: events.Event, disclosed: list[entry.Disclosure]) -> None:
+    """What a party discloses obeys the rules of `private`, as if the server had concealed it."""
+    if not disclosed:
+        return
+    private = {found.name: found.value for found in disclosed}
+    if len(private) != len(disclosed):
+        raise FormatError(
+            "FIELD_INVALID", "disclosures: a name stands in two of them", field="disclosures",
+            hint="give each private field once",
+        )  # fmt: skip
+    clear = {k: v for k, v in event.payload.items() if k not in ("_sd", "_sd_alg")}
+    events.decode({**clear, "private": private}, signed=False)
 
 
 def require_name(kind: str, private: set[str]) -> None:
