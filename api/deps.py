@@ -17,15 +17,15 @@ _REMEMBER_S: Final = 1.0
 _remembered: dict[tuple[int, str], tuple[float, Principal]] = {}
 
 
-def get_ledger(request: Request) -> Ledger:
+async def get_ledger(request: Request) -> Ledger:
     ledger: Ledger = request.app.state.ledger
     return ledger
 
 
-def principal(request: Request) -> Principal:
+async def principal(request: Request) -> Principal:
     kind, _, text = request.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" and text.startswith(apikeys.PREFIX):
-        ledger = get_ledger(request)
+        ledger: Ledger = request.app.state.ledger
         kept = _remembered.get((id(ledger), text))
         if kept is not None and time.monotonic() - kept[0] < _REMEMBER_S:
             return kept[1]

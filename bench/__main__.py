@@ -127,9 +127,10 @@ def timed(times: int, work: Callable[[], object]) -> float:
 
 
 def verification(made: world.World, ledger: Ledger, scratch: Path) -> None:
+    ledger = Ledger.open(ledger.settings)
     ledger.sequencer.start()
     body = {
-        "lots": [f"{world.SITE}/I{made.made}"],
+        "lots": [f"{world.SITE}/I{made.last_heat}"],
         "substance": "Al",
         "method": "iso14021-batch",
         "classes": ["POST"],
@@ -170,9 +171,8 @@ def audited(ledger: Ledger) -> None:
         sizes = sorted(len(row[2]) for row in rows)
     clean = "clean" if report.finding is None else f"NOT CLEAN: {report.finding}"
     print(f"audit                       {report.size / took:,.0f} entries/s ({clean})")
-    print(
-        f"entry size                  median {sizes[len(sizes) // 2]:,}, largest {sizes[-1]:,} bytes"
-    )
+    middle, largest = sizes[len(sizes) // 2], sizes[-1]
+    print(f"entry size                  median {middle:,}, largest {largest:,} bytes")
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ class World:
     key: ec.EllipticCurvePrivateKey = field(default_factory=keys.new_party_key)
     api_key: str = ""
     made: int = 0
+    last_heat: int = 0
 
     def open(self) -> service.Ledger:
         """Create the ledger with its party and site."""
@@ -90,6 +91,7 @@ class World:
     def heat(self, lots: list[int]) -> bytes:
         """A heat of some received lots, with heel: 4 elements in 3 classes."""
         self.made += 1
+        self.last_heat = self.made
         wet_kg = 10_980 * len(lots)
         body = {
             "run": f"{SITE}/H{self.made}",
