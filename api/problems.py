@@ -17,32 +17,22 @@ from ledger.errors import CODES, LedgerError, RuleError
 _LOGGER: Final = logging.getLogger("remelt.api")
 _BY_STATUS: Final = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
 _TEXT_MAX: Final = 300
-_INTEGER_MAX: Final = 2**53 - 1
 _HINT: Final = "the message says what is wanted: correct it and send it again"
 _PRIVATE: Final = re.compile(r"(private|disclosures)\b")
 
 
 def plain(error: LedgerError) -> dict[str, Any]:
-    """The error as JSON for any reader: short, valid text, exact integers, nothing private."""
+    """The error for any reader: short, with a hint, nothing private in it."""
     shown = error.as_dict()
     if _PRIVATE.match(error.field):
         shown["value"] = None
         want = error.message.partition(" is not valid, ")[2]
         shown["message"] = f"{error.field}: not valid, {want}" if want else error.message
-    for name in ("field", "value", "message"):
-        shown[name] = _short(shown[name])
+    for name in ("field", "message"):
+        text = str(shown[name])
+        shown[name] = text if len(text) <= _TEXT_MAX else text[:_TEXT_MAX] + "…"
     shown["hint"] = error.hint or _HINT
     return shown
-
-
-def _short(value: object) -> object:
-    if isinstance(value, int) and abs(value) > _INTEGER_MAX:
-        return str(value)
-    if not isinstance(value, str):
-        return value
-    # Half of a surrogate pair can stand in what JSON escapes, and in no answer of ours.
-    text = value.encode("utf-8", "backslashreplace").decode()
-    return text if len(text) <= _TEXT_MAX else text[:_TEXT_MAX] + "…"
 
 
 def problem(error: LedgerError) -> dict[str, Any]:
