@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import BindParameter, Connection, bindparam, func, select
 
 from ledger.book import totals
 from ledger.errors import CorruptError, RuleError
@@ -23,11 +24,28 @@ class Head:
     at_ms: int
 
 
+# Made once: building a statement costs more than running it.
+_LOG: Final[BindParameter[str]] = bindparam("log_id")
+_HEAD: Final = select(*tables.head.c["origin", "size", "root", "last_leaf", "at_ms"]).where(
+    tables.head.c.log_id == _LOG
+)
+_LOCKED_HEAD: Final = _HEAD.with_for_update()
+_EVENTS: Final = select(*tables.entries.c["event_id", "n", "leaf_hash", "leaf"]).where(
+    tables.entries.c.log_id == _LOG,
+    tables.entries.c.party == bindparam("party"),
+    tables.entries.c.event_id.in_(bindparam("ids", expanding=True)),
+)
+_TILE: Final = select(tables.tiles.c.hashes).where(
+    tables.tiles.c.log_id == _LOG,
+    tables.tiles.c.level == bindparam("level"),
+    tables.tiles.c.idx == bindparam("idx"),
+)
+
+
 def read_head(connection: Connection, log_id: str, *, lock: bool = False) -> Head | None:
     """The head, or None where the log does not exist yet. lock: hold it until the commit."""
-    columns = tables.head.c["origin", "size", "root", "last_leaf", "at_ms"]
-    query = select(*columns).where(tables.head.c.log_id == log_id)
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    query = _LOCKED_HEAD if lock else _HEAD
+    row = connection.execute(query, {"log_id": log_id}).one_or_none()
     return None if row is None else Head(*row)
 
 
@@ -68,26 +86,22 @@ def find_events(
 ) -> dict[tuple[str, str], tuple[int, bytes, bytes]]:
     """(party, event id) -> (n, leaf hash, leaf) of those that are in the log."""
     wanted = set(ids)
-    c = tables.entries.c
     found: dict[tuple[str, str], tuple[int, bytes, bytes]] = {}
     by_party: dict[str, list[str]] = {}
     for party, event_id in wanted:
         by_party.setdefault(party, []).append(event_id)
     for party, event_ids in by_party.items():
         for i in range(0, len(event_ids), 500):
-            query = select(*c["event_id", "n", "leaf_hash", "leaf"]).where(
-                c.log_id == log_id, c.party == party, c.event_id.in_(event_ids[i : i + 500])
-            )
-            for event_id, n, leaf_hash, leaf in connection.execute(query):
+            chunk = {"log_id": log_id, "party": party, "ids": event_ids[i : i + 500]}
+            for event_id, n, leaf_hash, leaf in connection.execute(_EVENTS, chunk):
                 found[party, event_id] = (n, leaf_hash, leaf)
     return found
 
 
 def read_tile(connection: Connection, log_id: str, level: int, index: int) -> bytes:
     """The hashes of a tile. Raises CorruptError if it is missing."""
-    c = tables.tiles.c
-    query = select(c.hashes).where(c.log_id == log_id, c.level == level, c.idx == index)
-    hashes: bytes | None = connection.execute(query).scalar_one_or_none()
+    place = {"log_id": log_id, "level": level, "idx": index}
+    hashes: bytes | None = connection.execute(_TILE, place).scalar_one_or_none()
     if hashes is None:
         raise CorruptError("STORE_CORRUPT", f"tile {level}/{index} is missing")
     return hashes

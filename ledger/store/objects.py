@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, Table, bindparam, select
 
 from ledger.book import fold, state
 from ledger.store import codec, tables
 
 CACHE_MAX: Final = 200_000
 _CHUNK: Final = 500
+
+
+def _by_keys(table: Table, *names: str) -> Select[Any]:
+    """Made once: building a statement costs more than running it."""
+    return select(*(table.c[name] for name in names)).where(
+        table.c.log_id == bindparam("log_id"), table.c.key.in_(bindparam("keys", expanding=True))
+    )
+
+
+_OBJECTS: Final = _by_keys(tables.objects, "key", "n", "state")
+_USAGE: Final = _by_keys(tables.usage, "key", "n", "party")
 
 
 @dataclass
@@ -45,24 +56,16 @@ class Objects:
     def prefetch(self, keys: Iterable[str], uses: Iterable[str] = ()) -> None:
         """Load what a batch will ask for, in few queries."""
         wanted = [k for k in dict.fromkeys(keys) if k not in self.known and k not in self.absent]
-        for chunk in _chunks(wanted):
-            query = select(*tables.objects.c["key", "n", "state"]).where(
-                tables.objects.c.log_id == self.log_id, tables.objects.c.key.in_(chunk)
-            )
-            self.absent.update(chunk)
-            for key, n, data in self.connection.execute(query):
-                self.known[key] = (n, codec.decode_state(key, data))
-                self.absent.discard(key)
+        for key, n, data in self._rows(_OBJECTS, wanted):
+            self.known[key] = (n, codec.decode_state(key, data))
+            self.absent.discard(key)
         wanted = [k for k in dict.fromkeys(uses) if k not in self.usage and k not in self.absent]
-        for chunk in _chunks(wanted):
-            query = select(*tables.usage.c["key", "n", "party"]).where(
-                tables.usage.c.log_id == self.log_id, tables.usage.c.key.in_(chunk)
-            )
-            self.absent.update(chunk)
-            for key, n, party in self.connection.execute(query):
-                self.usage[key] = (n, party)
-                self.absent.discard(key)
+        for key, n, party in self._rows(_USAGE, wanted):
+            self.usage[key] = (n, party)
+            self.absent.discard(key)
 
-
-def _chunks(keys: list[str]) -> Iterable[list[str]]:
-    return (keys[i : i + _CHUNK] for i in range(0, len(keys), _CHUNK))
+    def _rows(self, query: Select[Any], wanted: list[str]) -> Iterator[Any]:
+        self.absent.update(wanted)
+        for i in range(0, len(wanted), _CHUNK):
+            chunk = {"log_id": self.log_id, "keys": wanted[i : i + _CHUNK]}
+            yield from self.connection.execute(query, chunk)

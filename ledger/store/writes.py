@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Table, insert, update
+from sqlalchemy import Connection, Table, bindparam, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ledger import entry
@@ -112,9 +112,15 @@ def _got(facts: state.Facts, lot: str) -> bool:
     return lot in {o.lot for o in body.outputs} or (body.heel is not None and "/HEEL-" in lot)
 
 
+@lru_cache(maxsize=64)
+def _inserting(table: Table) -> Any:
+    # Made once: building a statement costs more than running it.
+    return insert(table)
+
+
 def _insert(connection: Connection, table: Table, rows: list[Row]) -> None:
     if rows:
-        connection.execute(insert(table), rows)
+        connection.execute(_inserting(table), rows)
 
 
 @lru_cache(maxsize=64)
@@ -144,7 +150,7 @@ def write_tiles(connection: Connection, log_id: str, changed: dict[tuple[int, in
 
 def write_checkpoint(connection: Connection, log_id: str, size: int, note: str) -> None:
     """Store the one checkpoint of a size; a second one for the same size cannot be stored."""
-    connection.execute(insert(tables.checkpoints), {"log_id": log_id, "size": size, "note": note})
+    _insert(connection, tables.checkpoints, [{"log_id": log_id, "size": size, "note": note}])
 
 
 def create_head(connection: Connection, log_id: str, origin: str) -> Head:
@@ -158,13 +164,30 @@ def create_head(connection: Connection, log_id: str, origin: str) -> Head:
     return zero
 
 
+_SWAP: Final = (
+    update(tables.head)
+    .where(
+        tables.head.c.log_id == bindparam("of_log"),
+        tables.head.c.size == bindparam("old_size"),
+        tables.head.c.root == bindparam("old_root"),
+    )
+    .values({name: bindparam(name) for name in ("size", "root", "last_leaf", "at_ms")})
+)
+
+
 def swap_head(connection: Connection, log_id: str, before: Head, after: Head) -> None:
     """Compare and swap the head. CorruptError if it is not where this transaction found it."""
-    c = tables.head.c
     swapped = connection.execute(
-        update(tables.head)
-        .where(c.log_id == log_id, c.size == before.size, c.root == before.root)
-        .values(size=after.size, root=after.root, last_leaf=after.last_leaf, at_ms=after.at_ms)
+        _SWAP,
+        {
+            "of_log": log_id,
+            "old_size": before.size,
+            "old_root": before.root,
+            "size": after.size,
+            "root": after.root,
+            "last_leaf": after.last_leaf,
+            "at_ms": after.at_ms,
+        },
     )
     if swapped.rowcount != 1:
         raise CorruptError("STORE_CORRUPT", f"the head moved from {before.size} under our lock")
