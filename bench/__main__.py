@@ -12,7 +12,6 @@ import sys
 import tempfile
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,17 +52,11 @@ def server(*command: str, **env: str) -> Iterator[int]:
         process.wait()
 
 
-def plain(scratch: Path) -> load.Figures:
-    """One event per request at 8 clients."""
+def plain(scratch: Path, made: world.World) -> load.Figures:
+    """The same receipts, one per request at 8 clients."""
     requests = []
     for _ in range(PLAIN):
-        event = {
-            "id": str(uuid.uuid4()),
-            "kind": "lot_received",
-            "party": world.PARTY,
-            "occurred_at": "2026-03-02T09:15:00+08:00",
-            "body": {"lot": "HB01/A", "mass": "10 t", "assay": world.RECEIPT_ASSAY},
-        }
+        event = made.receipt_envelope()
         requests.append(load.request("/v1/events", json.dumps(event).encode(), "application/json"))
     database = f"sqlite:///{scratch}/plain.sqlite"
     command = ("uvicorn", "bench.plain:app", "--log-level", "warning", "--no-access-log")
@@ -183,7 +176,7 @@ def main() -> None:
         print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()};")
         print("SQLite, WAL, synchronous=FULL; client and server share the cores.")
         print("receipt: 4 elements, 2 classes, 12 lines; heat: 9 lots and heel, 4 elements\n")
-        base = plain(scratch)
+        base = plain(scratch, made)
         print(f"plain endpoint, 8 clients   {base.per_second:,.0f}/s  p99 {base.p99_ms:.0f} ms")
         one = singles(made, SINGLES, 64)
         shown("one per request, 64 clients", one, base, 1)

@@ -27,7 +27,9 @@ class Event(Base):
     kind: Mapped[str] = mapped_column(String(40))
     party: Mapped[str] = mapped_column(String(24), index=True)
     occurred_at: Mapped[str] = mapped_column(String(40))
+    site: Mapped[str] = mapped_column(String(12))
     body: Mapped[dict[str, Any]] = mapped_column(JSON)
+    evidence: Mapped[list[Any]] = mapped_column(JSON)
 
 
 class Audit(Base):
@@ -38,12 +40,19 @@ class Audit(Base):
     at: Mapped[str] = mapped_column(String(40))
 
 
+class EvidenceIn(BaseModel):
+    type: str
+    sha256: str
+
+
 class EventIn(BaseModel):
     id: str
     kind: str
     party: str
+    site: str
     occurred_at: datetime.datetime
     body: dict[str, Any]
+    evidence: list[EvidenceIn]
 
 
 engine = create_engine(os.environ.get("PLAIN_DATABASE", "sqlite:///plain.sqlite"))
@@ -67,8 +76,9 @@ opened_session = Depends(session)
 
 @app.post("/v1/events", status_code=201)
 def record(sent: EventIn, db: Session = opened_session) -> dict[str, str]:
-    row = sent.model_dump(mode="json")
-    db.add(Event(**row))
+    if db.get(Event, sent.id) is not None:
+        return {"id": sent.id}
+    db.add(Event(**sent.model_dump(mode="json")))
     db.add(
         Audit(
             event_id=sent.id,

@@ -66,6 +66,11 @@ class World:
         return json.dumps(statements.sign(event, self.key).as_dict()).encode()
 
     def receipt(self) -> bytes:
+        """A lorry of scrap, signed."""
+        event = self.receipt_envelope()
+        return json.dumps(statements.sign(event, self.key).as_dict()).encode()
+
+    def receipt_envelope(self) -> dict[str, Any]:
         """A lorry of scrap: 4 elements, 2 origin classes, 2 documents, 2 private fields."""
         self.made += 1
         documents = [random.randbytes(32).hex() for _ in range(2)]
@@ -86,7 +91,9 @@ class World:
             {"type": "scrap_declaration", "sha256": documents[1]},
         ]
         private = {"seller": "somebody", "plate": "plate 1"}
-        return self.signed("lot_received", body, evidence=evidence, private=private)
+        return statements.envelope(
+            ORIGIN, PARTY, "lot_received", body, site=SITE, evidence=evidence, private=private
+        )
 
     def heat(self, lots: list[int]) -> bytes:
         """A heat of some received lots, with heel: 4 elements in 3 classes."""
