@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,9 @@ def apikey_new(arguments: argparse.Namespace) -> int:
         output.json({"party": arguments.party, "scopes": arguments.scope, "api_key": text})
         return 0
     print(text)
-    print(f"for {arguments.party}: {' '.join(arguments.scope)}; it is not shown again")
+    # Beside the key, not with it: KEY=$(remelt apikey new …) takes the key alone.
+    scopes = " ".join(arguments.scope)
+    print(f"for {arguments.party}: {scopes}; it is not shown again", file=sys.stderr)
     return 0
 
 
