@@ -11,15 +11,15 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, insert
 
 from ledger import entry
-from ledger.book import encoding, events, fold, jose, lines, rules, state, totals
+from ledger.book import encoding, events, fold, jose, rules, state
 from ledger.book.rules.draft import Outcome
 from ledger.errors import CorruptError, LedgerError, RuleError
 from ledger.store import engine as engines
@@ -28,6 +28,7 @@ from ledger.tlog import checkpoint, note, proof, tiles, tree
 
 POOL_MAX: Final = 20_000
 BATCH_MAX: Final = 1_000
+T = TypeVar("T")
 _LOGGER: Final = logging.getLogger("remelt.sequencer")
 
 
@@ -109,6 +110,7 @@ class Sequencer:
         self._edge: _Edge | None = None
         self._pool: queue.Queue[_Group | None] = queue.Queue()
         self._waiting = 0
+        self._stopping = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
 
@@ -117,18 +119,25 @@ class Sequencer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Write what is queued, then end."""
-        self._pool.put(None)
+        """Write what is queued, then end; from now on nothing more is taken."""
+        with self._lock:
+            self._stopping = True
+            self._pool.put(None)
         if self._thread.is_alive():
             self._thread.join()
 
     def submit(
         self, submissions: list[Submission], *, with_proofs: bool = True
     ) -> Future[list[Result]]:
-        """Queue statements; the answers come after their commit. RuleError POOL_FULL."""
-        if self.fatal is not None:
-            raise RuleError("NOT_READY", f"the writer has stopped: {self.fatal.message}")
+        """Queue statements; the answers come after their commit. RuleError POOL_FULL, NOT_READY.
+
+        A future that is cancelled before its turn comes is not written. It may carry NOT_READY
+        instead of results: then nobody knows whether it was written, and the same ids again tell.
+        """
+        group = _Group(submissions, Future(), with_proofs)
         with self._lock:
+            if self.fatal is not None or self._stopping:
+                raise _stopped(self.fatal)
             if self._waiting + len(submissions) > POOL_MAX:
                 raise RuleError(
                     "POOL_FULL",
@@ -136,8 +145,7 @@ class Sequencer:
                     hint="send the same events again in a second; ids make that safe",
                 )
             self._waiting += len(submissions)
-        group = _Group(submissions, Future(), with_proofs)
-        self._pool.put(group)
+            self._pool.put(group)
         return group.future
 
     def _run(self) -> None:
@@ -154,13 +162,17 @@ class Sequencer:
                     break
                 groups.append(more)
                 taken += len(more.submissions)
-            self._serve(groups)
+            # From here on nobody can cancel, so nobody who gives up harms who shares the commit.
+            self._serve([g for g in groups if g.future.set_running_or_notify_cancel()])
             with self._lock:
                 self._waiting -= taken
 
     def _serve(self, groups: list[_Group]) -> None:
         try:
-            self.commit(groups)
+            if self.fatal is not None:
+                raise _stopped(self.fatal)
+            if groups:
+                self.commit(groups)
         except Exception as error:
             _LOGGER.exception("commit failed")
             self._edge = None
@@ -228,7 +240,7 @@ class Sequencer:
         event = submission.event
         key = (event.party, event.id)
         try:
-            rules.admit(event, work.memory)
+            _judge(rules.admit, event, work.memory)
             if key in work.fresh:
                 first, n = work.fresh[key]
                 entry.refuse_other_content(content(first), content(submission), event.id)
@@ -237,7 +249,7 @@ class Sequencer:
                 n, _, leaf = work.before[key]
                 self._compare_with_log(work, n, leaf, submission)
                 return n
-            outcome = rules.decide(event, work.now_ms, work.memory, submission.signer)
+            outcome = _judge(rules.decide, event, work.now_ms, work.memory, submission.signer)
             return self._accept(work, submission, outcome)
         except CorruptError:
             raise
@@ -264,21 +276,12 @@ class Sequencer:
         work.memory.apply(facts, head.origin)
         work.batch.add_entry(facts, leaf, leaf_hash, head.origin)
         work.batch.add_disclosures(n, submission.disclosures)
-        self._follow_certificates(work, facts)
+        work.batch.add_certificates(work.connection, facts, head.origin)
         work.hashes.append(leaf_hash)
         work.fresh[event.party, event.id] = (submission, n)
         if submission.sealed is not None:
             work.sealed.append(submission.sealed)
         return n
-
-    def _follow_certificates(self, work: _Work, facts: state.Facts) -> None:
-        views = work.batch.certificates
-        for number in _serials(facts):
-            if number not in views:
-                found = entries.read_certificate(work.connection, self.log_id, number)
-                if found is not None:
-                    views[number] = found
-        views.update(totals.certificate_changes(facts, work.head.origin, views))
 
     def _append(self, work: _Work) -> _Edge:
         """Entries, tiles, views, root, checkpoint, head."""
@@ -336,16 +339,25 @@ def _accepted(
     return Accepted(place, subtree(0, place), size, edge.note, shown)
 
 
-def _serials(facts: state.Facts) -> Iterable[str]:
-    found = {
-        lines.serial_of(line)
-        for pages in facts.book.values()
-        for page in pages.values()
-        for line in page
-    }
-    if facts.event.kind == "certificate_revoked":
-        found.add(facts.event.payload["body"]["serial"])
-    return found - {""}
+def _judge(rule: Callable[..., T], *arguments: object) -> T:
+    """What a rule says. Where it stumbles the event is refused, and its neighbours go on."""
+    try:
+        return rule(*arguments)
+    except (AssertionError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        _LOGGER.exception("a rule stumbled")
+        raise RuleError(
+            "INTERNAL_ERROR",
+            f"the rules cannot judge this event: {type(error).__name__}",
+            hint="a fault of this program; nothing was written, please report it",
+        ) from error
+
+
+def _stopped(fatal: LedgerError | None) -> RuleError:
+    return RuleError(
+        "NOT_READY",
+        "the writer has stopped" + (f": {fatal.message}" if fatal else ""),
+        hint="nothing was written; send the same event with the same id again",
+    )
 
 
 def _unknown(error: Exception) -> LedgerError:

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Table, bindparam, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ledger import entry
-from ledger.book import bodies, fold, state, totals
+from ledger.book import bodies, fold, lines, state, totals
 from ledger.errors import CorruptError
-from ledger.store import codec, tables
+from ledger.store import codec, entries, tables
 from ledger.store.entries import Head
 
 Row = dict[str, Any]
@@ -65,6 +65,14 @@ class Batch:
             row = {"log_id": self.log_id, "key": key, "n": n, "party": facts.event.party}
             self.usage.setdefault(key, row)
 
+    def add_certificates(self, connection: Connection, facts: state.Facts, origin: str) -> None:
+        """The views of the certificates that the entry makes or changes."""
+        for serial in _serials(facts) - self.certificates.keys():
+            found = entries.read_certificate(connection, self.log_id, serial)
+            if found is not None:
+                self.certificates[serial] = found
+        self.certificates.update(totals.certificate_changes(facts, origin, self.certificates))
+
     def write(self, connection: Connection) -> None:
         """Write all rows; the head is `swap_head`'s business."""
         _insert(connection, tables.entries, self.entries)
@@ -86,6 +94,20 @@ class Batch:
             for serial, view in self.certificates.items()
         ]
         _upsert(connection, tables.certificates, views)
+
+
+def _serials(facts: state.Facts) -> set[str]:
+    """Every serial that stands in the entry."""
+    body = facts.event.body
+    found = {
+        lines.serial_of(line)
+        for pages in facts.book.values()
+        for page in pages.values()
+        for line in page
+    }
+    if isinstance(body, bodies.CertificateRevoked):
+        found.add(body.serial)
+    return found - {""}
 
 
 def edges_of(facts: state.Facts) -> list[tuple[str, str]]:
