@@ -181,15 +181,17 @@ def assemble(
     index, for entries that turn out to be in it. later_entries: entries after the certificate
     that a reader must know of (a revocation).
 
-    In any case: entry 0, the certificate and the later entries, what they read, and all the
-    registrations these need. Then the lineage, largest contribution to the claim first, while
-    `budget_bytes` last: an entry is worth something only when all it reads is there too.
+    In any case: entry 0, the certificate and what it reads, the later entries (with what they
+    read, if that may be shared), and all the registrations these need. Then the lineage, largest
+    contribution to the claim first, while `budget_bytes` last: an entry is worth something only
+    when all it reads is there too.
     Raises FormatError of a leaf that cannot be parsed, and whatever read and proof raise.
     """
     found = _Collection(read, may_share)
-    wanted = {0}
-    for n in (certificate_n, *later_entries):
-        wanted |= {n} | _needed(found, n)
+    wanted = {0, certificate_n, *later_entries} | _needed(found, certificate_n)
+    for n in later_entries:
+        needed = _needed(found, n)
+        wanted |= needed if found.share(needed) else set()
     found.chosen = _with_registers(found, wanted)
     size_of = _sizes(found, checkpoint, disclosures)
     left = budget_bytes - sum(map(size_of, found.chosen))

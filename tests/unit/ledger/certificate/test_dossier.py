@@ -134,6 +134,23 @@ def test_later_entries_and_what_they_read_are_always_shown() -> None:
     assert found.revocation == verdict.Revocation(revoked.n, "error")
 
 
+def test_a_revocation_does_not_carry_the_holders_own_entries_along() -> None:
+    log = harness.yard()
+    log.site("RV01", "RIVAL")
+    log.receive("HF01/A", "10 t", {"Al": "95 %"}, {"POST": "100 %"})
+    issued = log.certify(["HF01/A"], "Al", holder={"party": "RIVAL"})
+    log.send("HF01/C", ["HF01/A"], "RV01")
+    arrived = log.arrive("RV01", "HF01/C", {"HF01/A": "10 t"})
+    consent = log.consent(issued, "RIVAL")
+    revoked = log.revoke(issued, lots=["HF01/A"], consent=consent)
+    later = [revoked.n]
+    closed = log.dossier(issued, lambda e: e.event.party != "RIVAL", later_entries=later)
+    assert arrived.n not in shown(closed)
+    assert arrived.n in shown(log.dossier(issued, later_entries=later))
+    for data in (closed, log.dossier(issued, later_entries=later)):
+        assert verify.verify(data, log.policy()).revocation is not None
+
+
 def test_only_disclosures_of_entries_that_are_shown_go_along() -> None:
     log = harness.yard()
     issued = harness.certified(log)
