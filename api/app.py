@@ -9,6 +9,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from api import problems
+from api.pages import views as pages
 from api.routes import events, health, log, lots
 from ledger import settings
 from ledger.service import Ledger
@@ -35,4 +36,5 @@ def create_app(ledger: Ledger | None = None) -> FastAPI:
     problems.install(app)
     for router in (events.router, lots.router, log.router, health.router):
         app.include_router(router)
+    app.include_router(pages.router)
     return app

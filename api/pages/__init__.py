@@ -1,0 +1,1 @@
+"""The pages behind a label's code, in two languages, without JavaScript."""

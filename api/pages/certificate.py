@@ -1,0 +1,211 @@
+"""What the page of a certificate says: its status and figures, and what was checked, line by line.
+
+No line speaks for another: what was not shown says so.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any, Final
+
+from markupsafe import Markup
+
+from api.pages import names
+from api.pages.reader import Reader
+from ledger.book import mass, serial
+from ledger.certificate import verdict as verdicts
+from ledger.certificate.verdict import Verdict, Word
+
+View = dict[str, Any]
+
+LOTS_MAX: Final = 12
+WORDS_MAX: Final = 5
+_TONES: Final = {"VALID": "ok", "REVOKED": "bad"}
+_CLASSES: Final = ("POST", "BMW", "PRE")
+
+
+def page(view: View, found: Verdict | None, reader: Reader) -> View:
+    """Everything the template shows of `reports.certificate_view` and of the verification."""
+    failed = found is not None and found.refusal is not None and found.revocation is None
+    status = view["status"]
+    said = reader.name(names.STATUSES, status)
+    note = reader.say(f"status_{status}", **_last_day(view, reader))
+    return {
+        "serial": serial.printed(view["serial"]),
+        "plain": view["serial"],
+        "tone": "bad" if failed else _TONES.get(status, "warn"),
+        "headline": reader.say("check_failed") if failed else said,
+        "note": reader.say("check_failed_note", status=said) if failed else note,
+        "claim": _claim(view, reader),
+        "parts": _parts(view, found, reader),
+        "facts": _rows(view, reader),
+        "lines": [] if found is None else _lines(found, view, reader),
+        "why": _why(found, reader) if failed and found is not None else None,
+        "zone": reader.zone,
+    }
+
+
+def _last_day(view: View, reader: Reader) -> dict[str, Markup]:
+    if view["valid_until"] is None:
+        return {}
+    return {"date": reader.day(datetime.date.fromisoformat(view["valid_until"]))}
+
+
+def _claimed(view: View) -> list[str]:
+    """The classes that the certificate holds grams of, the most wanted first."""
+    return [code for code in _CLASSES if view["claimed_mg"].get(code)]
+
+
+def _claim(view: View, reader: Reader) -> Markup:
+    classes = [reader.name(names.ORIGINS, code) for code in _claimed(view)]
+    if not classes:
+        return reader.say("claim_nothing")
+    return reader.say(
+        "claim" if view["status"] == "VALID" else "claim_then",
+        of_substance=reader.percent(view["of_substance"]),
+        of_mass=reader.percent(view["of_mass"]),
+        element=reader.name(names.ELEMENTS, view["substance"]),
+        classes=reader.listed(classes),
+    )
+
+
+def _parts(view: View, found: Verdict | None, reader: Reader) -> list[Markup]:
+    """Where several classes are claimed, each on its own."""
+    if len(_claimed(view)) < 2:
+        return []
+    sums = None if found is None else found.arithmetic
+    shown = []
+    for code in _claimed(view):
+        origin, mass_mg = reader.name(names.ORIGINS, code), view["claimed_mg"][code]
+        if sums is None:
+            shown.append(reader.say("claim_part_mass", origin=origin, mass=reader.about(mass_mg)))
+            continue
+        percent = reader.percent(mass.percent_floor(mass_mg, sums.substance_mg))
+        shown.append(
+            reader.say("claim_part", origin=origin, percent=percent, mass=reader.about(mass_mg))
+        )
+    return shown
+
+
+def _rows(view: View, reader: Reader) -> list[tuple[Markup, Markup]]:
+    issued = reader.say(
+        "issued_by",
+        date=reader.date(view["issued_at_ms"]), party=view["issuer"],
+    )  # fmt: skip
+    held = reader.say(
+        "held_of",
+        held=reader.about(view["held_mg"]),
+        claimed=reader.about(sum(view["claimed_mg"].values())),
+    )
+    method = reader.name(names.METHODS, view["method"])
+    lots = [Markup('<span class="lot">{}</span>').format(lot) for lot in view["lots"][:LOTS_MAX]]
+    if more := len(view["lots"][LOTS_MAX:]):
+        lots.append(reader.say("more", count=more))
+    return [
+        (reader.say("lots"), Markup(" ").join(lots)),
+        (reader.say("held"), held),
+        (reader.say("issued"), issued),
+        (reader.say("valid_until"), _last_day(view, reader).get("date", reader.say("no_end"))),
+        (reader.say("method"), Markup("{} ({})").format(method, view["method"])),
+    ]
+
+
+# The verdict, line by line (DESIGN.md section 6).
+
+
+def _lines(found: Verdict, view: View, reader: Reader) -> list[View]:
+    """The six lines: tone, label, and what is said; those not reached say that."""
+    reached = {
+        "IN THE LOG": _in_log(found, reader),
+        "ARITHMETIC": _arithmetic(found, reader),
+        "NOT SPENT TWICE": ("open", reader.say("not_spent_twice"), []),
+        "NOT REVOKED": _not_revoked(found, reader),
+        "MADE OUT TO": _made_out_to(view, reader),
+        "ON WHOSE WORD": _whose_word(found, reader),
+    }
+    missed: _Line = ("bad", reader.say("not_reached"), [])
+    shown = []
+    for label, line in reached.items():
+        tone, said, points = missed if line is None else line
+        shown.append({"label": reader.say(label), "tone": tone, "said": said, "points": points})
+    return shown
+
+
+_Line = tuple[str, Markup, list[Markup]]
+
+
+def _in_log(found: Verdict, reader: Reader) -> _Line | None:
+    if found.in_log is None:
+        return None
+    if not found.in_log.named:
+        return "bad", reader.say("in_log_stranger"), []
+    if found.certificate is None:
+        return None
+    n, size = found.certificate.entry, found.in_log.size
+    return "ok", reader.say("in_log", entry=f"{n:,}", size=f"{size:,}"), []
+
+
+def _arithmetic(found: Verdict, reader: Reader) -> _Line | None:
+    sums = found.arithmetic
+    if sums is None:
+        return None
+    said = reader.say(
+        "arithmetic",
+        recomputed=sums.recomputed, entries=sums.entries,
+        proven=reader.percent(sums.proven), stated=reader.percent(sums.stated),
+    )  # fmt: skip
+    if sums.proven_mg == sums.claimed_mg:
+        return "ok", said, []
+    return "open", said + reader.say("space") + reader.say("arithmetic_gap"), []
+
+
+def _not_revoked(found: Verdict, reader: Reader) -> _Line | None:
+    if found.revocation is not None:
+        reason = reader.name(names.REASONS, found.revocation.reason)
+        gone = reader.say("revoked_by", entry=f"{found.revocation.entry:,}", reason=reason)
+        return "bad", gone, []
+    if found.in_log is None:
+        return None
+    return "open", reader.say("not_revoked", size=f"{found.in_log.size:,}"), []
+
+
+def _made_out_to(view: View, reader: Reader) -> _Line:
+    if not view["holder"]:
+        return "open", reader.say("made_out_nobody"), []
+    if view["holder"] == "external":
+        return "open", reader.say("made_out_external"), []
+    return "ok", reader.say("made_out_to", holder=view["holder"]), []
+
+
+def _whose_word(found: Verdict, reader: Reader) -> _Line | None:
+    sums = found.arithmetic
+    if sums is None:
+        return None
+    points = [_word(word, reader) for word in found.words[:WORDS_MAX]]
+    if rest := found.words[WORDS_MAX:]:
+        mass_mg = sum(word.mass_mg for word in rest)
+        points.append(reader.say("more_words", mass=reader.about(mass_mg), count=len(rest)))
+    if missing_mg := sums.claimed_mg - sums.proven_mg:
+        points.append(reader.say("not_proven", mass=reader.about(missing_mg)))
+    return "open", reader.say("whose_word", mass=reader.about(sums.claimed_mg)), points
+
+
+def _word(word: Word, reader: Reader) -> Markup:
+    custody = reader.say("custody_self" if word.custody == "self" else "custody_operator")
+    papers = [reader.name(names.EVIDENCE, kind) for kind in word.evidence]
+    details: list[str] = [custody, *(papers or [reader.say("no_evidence")])]
+    if word.kind in ("scrap_declared", "assay_recorded"):
+        details.append(reader.say(f"kind_{word.kind}"))
+    if word.both_signed:
+        details.append(reader.say("both_signed"))
+    joined = reader.say("enum").join(details)
+    party = f"{word.name} ({word.party})" if word.name else word.party
+    return reader.say("word", mass=reader.about(word.mass_mg), party=party, about=joined)
+
+
+def _why(found: Verdict, reader: Reader) -> Markup | None:
+    refusal = found.refusal
+    if refusal is None:
+        return None
+    message = verdicts.clean(refusal.message)
+    return reader.say("why", step=refusal.step, code=refusal.code, message=message)

@@ -1,0 +1,76 @@
+"""Pages as HTTP answers: templates, headers, and the style sheet they share."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from api.pages import words
+from api.pages.reader import Reader
+from ledger.service import Ledger
+
+_HERE: Final = Path(__file__).parent.parent
+CSS: Final = (_HERE / "static" / "page.css").read_bytes()
+CSS_NAME: Final = f"page.{hashlib.sha256(CSS).hexdigest()[:10]}.css"
+_PAGES: Final = Environment(
+    loader=FileSystemLoader(_HERE / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:",
+    "Cache-Control": "no-cache",
+    "Referrer-Policy": "no-referrer",
+    "Vary": "Accept-Language",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_SHOWN_MAX: Final = 80
+
+
+def page(
+    template: str, ledger: Ledger, who: Reader, shown: dict[str, Any], status: int = 200
+) -> Response:
+    other = next(language for language in words.LANGUAGES if language != who.language)
+    html = _PAGES.get_template(template).render(
+        **{"address": "", **shown},
+        t=who.say,
+        who=who,
+        tag=words.TAGS[who.language],
+        other=other,
+        other_tag=words.TAGS[other],
+        suffix=suffix(who),
+        css=CSS_NAME,
+        origin=ledger.origin,
+        host=ledger.host,
+    )
+    headers = {**_HEADERS, "Content-Language": words.TAGS[who.language]}
+    if status == 503:
+        headers["Retry-After"] = "60"
+    return Response(html, status_code=status, media_type="text/html", headers=headers)
+
+
+def not_valid(ledger: Ledger, who: Reader, asked: str, reason: str, *steps: str) -> Response:
+    """The page of a label or number that this log does not know; it tells nothing of the log."""
+    shown = {
+        "asked": seen(asked),
+        "reason": who.say(reason),
+        "steps": [who.say(step, origin=ledger.origin) for step in steps],
+    }
+    return page("not_valid.html", ledger, who, shown, 404)
+
+
+def suffix(who: Reader) -> str:
+    """What keeps the language in links, if it was asked for by name."""
+    return f"?lang={who.language}" if who.chosen else ""
+
+
+def seen(text: str) -> str:
+    """What was asked for, as far as it can be shown: no control characters, nothing long."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text[:_SHOWN_MAX])
