@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from ledger.book import assay, bodies, jose, lines, serial, vocabulary
+from ledger.book import assay, bodies, jose, lines, marks, serial, vocabulary
 from ledger.book.events import Event
 from ledger.book.state import (
     Book,
@@ -31,8 +31,6 @@ from ledger.book.state import (
     account_balances,
     account_deltas,
 )
-
-MENTIONED: Final = "mentioned:"  # mark of a refilled heel: what the one before it mentioned
 
 DEFAULTS: Final[dict[str, Any]] = {
     "closure_tolerance": 5_000_000,
@@ -224,8 +222,8 @@ def _heel_part(heel: str, facts: Facts, *, refilled: bool) -> Part:
     change_mg = lines.substance_mg(account_deltas(facts.book, account), assay.OTHER)
     mentions = note["mentions"]
     if refilled:
-        marks = note["marks"]
-        mentions = [m.removeprefix(MENTIONED) for m in marks if m.startswith(MENTIONED)]
+        former = (m for m in note["marks"] if m.startswith(marks.MENTIONED))
+        mentions = [mark.removeprefix(marks.MENTIONED) for mark in former]
     return Part(after_mg - change_mg, tuple(mentions))
 
 

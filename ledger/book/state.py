@@ -74,9 +74,7 @@ class Site:
 class Lot:
     """A lot: what lies, what is on the road, and what the rules want to know of it.
 
-    by: "run:<id>" or "receipt:<lot>". marks: "internal:<party>", "declared:<site>/<scope>",
-    "made:<site>/<scope>" (scopes it may be declared from), "store:<site>/<scope>", "touched",
-    "unproven:<class>" (stated without evidence when it was received).
+    by: "run:<id>" or "receipt:<lot>". marks: see marks.py.
     """
 
     balances: lines.Balances

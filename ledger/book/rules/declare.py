@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from ledger.book import bodies, lines, state
+from ledger.book import bodies, lines, marks, state
 from ledger.book.rules import draft as drafts
 from ledger.book.rules.draft import Draft
-from ledger.book.rules.receipt import TOUCHED
-from ledger.book.rules.run import DECLARED, INTERNAL, MADE
 from ledger.errors import FormatError, RuleError
 
 
@@ -47,7 +45,7 @@ def declare(draft: Draft) -> None:
         mass_mg = page.get("PRIM", 0)
         draft.post(f"lot:{body.lot}", substance, "PRIM", -mass_mg)
         draft.post(f"lot:{body.lot}", substance, body.class_, mass_mg)
-    draft.note(body.lot, was, more=(TOUCHED, DECLARED + body.from_scope))
+    draft.note(body.lot, was, more=(marks.TOUCHED, marks.DECLARED + body.from_scope))
 
 
 def _known_scope(draft: Draft, from_scope: str) -> None:
@@ -64,7 +62,7 @@ def _known_scope(draft: Draft, from_scope: str) -> None:
 
 
 def _check_class(draft: Draft, body: bodies.ScrapDeclared, was: state.Lot) -> None:
-    made = [mark.removeprefix(MADE) for mark in was.marks if mark.startswith(MADE)]
+    made = [mark.removeprefix(marks.MADE) for mark in was.marks if mark.startswith(marks.MADE)]
     if body.from_scope not in made:
         came = f"was made in {', '.join(made)}" if made else "was made by no run of this log"
         raise RuleError(
@@ -82,7 +80,7 @@ def _check_class(draft: Draft, body: bodies.ScrapDeclared, was: state.Lot) -> No
             value=body.lot,
             hint="POST, PRE, BMW and UNK never change their class",
         )
-    if INTERNAL + draft.event.party in was.marks:
+    if marks.INTERNAL + draft.event.party in was.marks:
         raise RuleError(
             "SCRAP_SCOPE_SAME_PROCESS",
             f"body.lot: {body.lot} is run-around scrap of {draft.event.party} itself",

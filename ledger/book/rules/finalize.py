@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ledger.book import assay, bodies, lines, state, vocabulary
+from ledger.book import assay, bodies, lines, marks, state, vocabulary
 from ledger.book.rules import closure
 from ledger.book.rules import draft as drafts
 from ledger.book.rules.draft import Draft
-from ledger.book.rules.receipt import TOUCHED, free_first
+from ledger.book.rules.receipt import free_first
 from ledger.book.shape import invalid
 from ledger.errors import RuleError
 
@@ -73,7 +73,7 @@ def _untouched(draft: Draft, lot: str, i: int) -> state.Lot:
     was = drafts.existing(draft, lot, path)
     drafts.custody(draft, lot, was, path)
     drafts.lying(lot, was, path)
-    if TOUCHED in was.marks:
+    if marks.TOUCHED in was.marks:
         raise RuleError(
             "LOT_TOUCHED",
             f"{path}: {lot} was used since it was made",

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from ledger.book import assay, bodies, fold, lines, mass, state, vocabulary
+from ledger.book import assay, bodies, fold, lines, marks, mass, state, vocabulary
 from ledger.book.rules import draft as drafts
 from ledger.book.rules import registry
 from ledger.book.rules.draft import Draft
 from ledger.errors import FormatError, RuleError
-
-UNPROVEN: Final = "unproven:"
-TOUCHED: Final = "touched"
 
 
 def unproven(draft: Draft) -> list[str]:
@@ -93,7 +88,7 @@ def receive(draft: Draft) -> None:
     draft.post_all(f"source:{event.site}", balances, -1)
     draft.notes[body.lot] = state.Lot(
         {}, {}, f"receipt:{body.lot}", "received", body.assay_grade, tuple(sorted(contents)),
-        tuple(UNPROVEN + name for name in sorted(missing)), event.site, event.occurred_at_ms,
+        tuple(marks.UNPROVEN + name for name in sorted(missing)), event.site, event.occurred_at_ms,
     )  # fmt: skip
 
 
@@ -127,7 +122,7 @@ def assay_lot(draft: Draft) -> None:
     was = drafts.existing(draft, body.lot, "body.lot")
     drafts.custody(draft, body.lot, was, "body.lot")
     drafts.lying(body.lot, was, "body.lot")
-    if not was.by.startswith("receipt:") or TOUCHED in was.marks:
+    if not was.by.startswith("receipt:") or marks.TOUCHED in was.marks:
         made = "made by a run" if was.by.startswith("run:") else "used since it was received"
         raise RuleError(
             "LOT_TOUCHED",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from ledger.book import assay, bodies, lines, mass, state
+from ledger.book import assay, bodies, lines, marks, mass, state
 from ledger.book.rules import draft as drafts
 from ledger.book.rules import registry
 from ledger.book.rules.draft import Draft
-from ledger.book.rules.receipt import TOUCHED
 from ledger.book.shape import invalid
 from ledger.errors import RuleError
 
@@ -202,5 +201,5 @@ def _book_arrival(draft: Draft, arrival: bodies.Arrival, was: state.Lot) -> None
     excess_mg = max(0, arrival.mass - sent_mg)
     draft.post(f"lot:{lot}", assay.OTHER, lines.UNCLASSED, excess_mg)
     draft.post(f"ambient:{site}", assay.OTHER, lines.UNCLASSED, -excess_mg)
-    changed = (TOUCHED,) if arrival.mass != sent_mg else ()
+    changed = (marks.TOUCHED,) if arrival.mass != sent_mg else ()
     draft.note(lot, was, more=changed, at_site=site)
