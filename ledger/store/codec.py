@@ -7,6 +7,7 @@ from typing import Any, Final
 import orjson
 
 from ledger.book import bodies, state, totals
+from ledger.errors import CorruptError
 
 _CLASSES: Final[dict[str, Any]] = {
     "log": state.Log,
@@ -43,11 +44,23 @@ def _members(data: bytes) -> dict[str, Any]:
 
 
 def decode_state(key: str, data: bytes) -> state.State:
-    """The state of object `key`."""
-    made: state.State = _CLASSES[key.partition(":")[0]](**_members(data))
+    """The state of object `key`. CorruptError if these are not the bytes of one."""
+    made: state.State = _decode(_CLASSES[key.partition(":")[0]], key, data)
     return made
 
 
 def decode_certificate(data: bytes) -> totals.Certificate:
-    """A certificate's view."""
-    return totals.Certificate(**_members(data))
+    """A certificate's view. CorruptError if these are not the bytes of one."""
+    made: totals.Certificate = _decode(totals.Certificate, "certificate", data)
+    return made
+
+
+def _decode(made_of: Any, key: str, data: bytes) -> Any:
+    try:
+        return made_of(**_members(data))
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise CorruptError(
+            "STORE_CORRUPT",
+            f"view of {key}: cannot be read: {error}",
+            hint="run `remelt audit`; views can be rebuilt from the entries",
+        ) from error
