@@ -8,6 +8,7 @@ from its statement, its time and the entries named in `reads`; `recheck` does th
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,6 +20,7 @@ from ledger.errors import ConflictError, FormatError, ProofError, RuleError
 VERSION: Final = 1
 ENTRY_MAX_BYTES: Final = 65_535
 ZERO_HASH: Final = bytes(32)
+_PREV: Final = re.compile("[0-9a-f]{64}")
 _NAMES: Final = ["at", "book", "lots", "n", "prev", "reads", "statement", "v"]
 
 
@@ -117,8 +119,10 @@ _NOTE: Final = {
 
 def _check_types(value: Mapping[str, Any]) -> None:
     """The types of every member, so that nothing below has to ask again."""
-    if _whole(value["n"]) < 0 or _whole(value["at"]) < 0 or len(bytes.fromhex(value["prev"])) != 32:
-        raise ValueError("n, at or prev")
+    if _whole(value["n"]) < 0 or _whole(value["at"]) < 0 or _whole(value["v"]) != VERSION:
+        raise ValueError("n, at or v")
+    if _PREV.fullmatch(value["prev"]) is None:
+        raise ValueError("prev")
     for n in value["reads"].values():
         if not 0 <= _whole(n) < max(1, value["n"]):
             raise ValueError("reads name earlier entries")
