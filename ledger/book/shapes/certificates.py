@@ -54,7 +54,7 @@ CERTIFICATE_REVOKED = Shape(
     (
         Field("serial", serial.parse),
         Field("reason", word(vocabulary.REVOCATION_REASONS)),
-        Field("lots", fields.LOTS, required=False),
+        Field("lots", listed(fields.NAMED), required=False),
         Field("consent", fields.JWS, required=False),
     ),
     joins=fields.lots_once,
