@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -10,9 +11,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from api.commands import files, ledgers, party, serving
 from ledger.errors import LedgerError
 
 Add = Callable[[argparse.ArgumentParser], object]
@@ -20,9 +18,11 @@ Add = Callable[[argparse.ArgumentParser], object]
 
 @dataclass(frozen=True, slots=True)
 class Command:
+    """run: "module.function" in api/commands, imported when called: verify needs no database."""
+
     help: str
     examples: str
-    run: Callable[[argparse.Namespace], int]
+    run: str
     arguments: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = ()
 
 
@@ -46,7 +46,7 @@ COMMANDS: Final[dict[str, Command]] = {
         "create a ledger: database, keys, entry 0, a policy for buyers",
         "remelt init --origin demo.remelt.example/anhui\n"
         "remelt init --origin log.example.org/site1 --operator MYFIRM --data /srv/remelt",
-        ledgers.init,
+        "ledgers.init",
         (
             *_DATA,
             _arg("--origin", required=True, help="the log's name for ever: a URL without https"),
@@ -57,7 +57,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "serve": Command(
         "run the HTTP server and the pages",
         "remelt serve\nremelt serve --host 0.0.0.0 --port 8731 --data /srv/remelt",
-        serving.serve,
+        "serving.serve",
         (
             *_DATA,
             _arg("--host", default="127.0.0.1"),
@@ -67,7 +67,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "key new": Command(
         "make a self-held party key; the public half and a proof are printed",
         "remelt key new --out huaibei.pem --log demo.remelt.example/anhui --party HUAIBEI-AL",
-        party.key_new,
+        "party.key_new",
         (
             _arg("--out", required=True, metavar="PEM"),
             _arg("--log", help="origin of the log, for a proof of possession"),
@@ -77,13 +77,13 @@ COMMANDS: Final[dict[str, Command]] = {
     "key show": Command(
         "print the public half and thumbprint of a key",
         "remelt key show huaibei.pem",
-        party.key_show,
+        "party.key_show",
         (_arg("file", metavar="PEM"),),
     ),
     "apikey new": Command(
         "make an API key for a party; it is shown once",
         "remelt apikey new HUAIBEI-AL --scope record read --label 'scale house'",
-        party.apikey_new,
+        "party.apikey_new",
         (
             *_DATA,
             _arg("party"),
@@ -96,26 +96,26 @@ COMMANDS: Final[dict[str, Command]] = {
     "apikey list": Command(
         "list API keys, without their secrets",
         "remelt apikey list",
-        party.apikey_list,
+        "party.apikey_list",
         (*_DATA, _JSON),
     ),
     "apikey revoke": Command(
         "revoke an API key by its id",
         "remelt apikey revoke 1f2e3d4c",
-        party.apikey_revoke,
+        "party.apikey_revoke",
         (*_DATA, _arg("key_id")),
     ),
     "record": Command(
         "record events from a file, one JSON object per line (or a story in TOML)",
         "remelt record events.ndjson\n"
         "remelt record events.ndjson --url http://127.0.0.1:8731 --api-key rmk_… --key huaibei.pem",
-        files.record,
+        "recording.record",
         (*_DATA, *_SERVER, _arg("file"), _JSON),
     ),
     "try": Command(
         "try events against the rules; nothing is written",
         "remelt try events.ndjson\nremelt try events.ndjson --json",
-        files.try_events,
+        "trying.try_events",
         (_arg("file"), _JSON),
     ),
     "certify": Command(
@@ -124,7 +124,7 @@ COMMANDS: Final[dict[str, Command]] = {
         "    --key huaibei.pem\n"
         "remelt certify HB01/S-1 HB01/S-2 --party HUAIBEI-AL --site HB01 --substance Al \\\n"
         "    --classes POST PRE --amount '40 %' --holder CHUZHOU-PROFILE",
-        files.certify,
+        "recording.certify",
         (
             *_DATA,
             _arg("lots", nargs="+"),
@@ -144,7 +144,7 @@ COMMANDS: Final[dict[str, Command]] = {
         "verify a dossier offline, with the keys of your own policy file",
         "remelt verify WXAG2FVZ5MKR.remelt.json --policy policy.txt\n"
         "remelt verify FILE --policy policy.txt --lot HB01/INGOT-1",
-        files.verify,
+        "proving.verify",
         (
             _arg("file"),
             _arg("--policy", required=True, metavar="POLICY"),
@@ -156,7 +156,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "audit": Command(
         "rebuild everything from entry 0 and compare it with what is stored",
         "remelt audit\nremelt audit --rebuild-views",
-        ledgers.audit_ledger,
+        "ledgers.audit_ledger",
         (
             *_DATA,
             _arg("--rebuild-views", action="store_true", help="make all views again first"),
@@ -166,13 +166,13 @@ COMMANDS: Final[dict[str, Command]] = {
     "label": Command(
         "write the label of a lot or certificate as PNG or SVG, or show its QR here",
         "remelt label HB01/INGOT-1 --out ingot-1.png\nremelt label WXAG2FVZ5MKR",
-        files.label,
+        "labelling.label",
         (*_DATA, _arg("subject", metavar="LOT|SERIAL"), _arg("--out", metavar="FILE.png|FILE.svg")),
     ),
     "db upgrade": Command(
         "bring the database's tables up to date",
         "remelt db upgrade --data /srv/remelt",
-        ledgers.db_upgrade,
+        "ledgers.db_upgrade",
         _DATA,
     ),
 }  # fmt: skip
@@ -238,7 +238,9 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     try:
-        status = int(arguments.run(arguments))
+        module, _, name = arguments.run.partition(".")
+        run = getattr(importlib.import_module(f"api.commands.{module}"), name)
+        status = int(run(arguments))
         sys.stdout.flush()
         return status
     except LedgerError as error:
@@ -247,14 +249,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.hint:
             print(f"remelt: hint: {error.hint}", file=sys.stderr)
         return 1
-    except (SQLAlchemyError, ModuleNotFoundError) as error:  # also: a database without its driver
-        reason = getattr(error, "orig", None) or error
-        print(f"remelt: error: the database cannot be used: {reason}", file=sys.stderr)
-        print(
-            "remelt: hint: create a ledger with `remelt init`, or name its directory with --data",
-            file=sys.stderr,
-        )
-        return 2
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
@@ -264,6 +258,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        # By name, so that commands without a database need not load one. Also: a missing driver.
+        named = type(error).__module__.startswith("sqlalchemy")
+        if not named and not isinstance(error, ModuleNotFoundError):
+            raise
+        reason = getattr(error, "orig", None) or error
+        print(f"remelt: error: the database cannot be used: {reason}", file=sys.stderr)
+        print(
+            "remelt: hint: create a ledger with `remelt init`, or name its directory with --data",
+            file=sys.stderr,
+        )
+        return 2
 
 
 if __name__ == "__main__":

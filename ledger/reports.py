@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from ledger import clock, entry
-from ledger.book import bodies, crockford, lines, mass, state, vocabulary
+from ledger.book import bodies, crockford, lines, mass, state
 from ledger.book import totals as totals_
 from ledger.certificate import dossier as dossiers
 from ledger.certificate import policy as policies
@@ -49,7 +49,7 @@ def lot_view(ledger: Ledger, lot: str) -> dict[str, Any]:
             "assay_grade": found.grade,
             "wet_mg": lines.wet_mg(balances),
             "made_mg": lines.wet_mg(as_made),
-            "elements": elements(balances or as_made),
+            "elements": totals_.elements(balances or as_made),
             "certificates": _certificates_on(ledger, connection, lot, balances, touched),
             "balances": balances,
             "marks": list(found.marks),
@@ -113,32 +113,6 @@ def _making(first: entry.Entry, lot: str) -> dict[str, Any]:
         "step": step,
         "material": shown,
     }
-
-
-def elements(balances: lines.Balances) -> list[dict[str, Any]]:
-    """Per element: grams, share of the mass, and grams and floored share by origin class."""
-    wet_mg = lines.wet_mg(balances)
-    shown = []
-    for substance in sorted(balances, key=lambda s: -lines.substance_mg(balances, s)):
-        if substance in ("OTHER", "H2O"):
-            continue
-        whole_mg = lines.substance_mg(balances, substance)
-        by_class = dict.fromkeys(reversed(vocabulary.ORIGINS), 0)
-        for line, mass_mg in balances[substance].items():
-            by_class[lines.split(line)[0]] += mass_mg
-        shown.append(
-            {
-                "substance": substance,
-                "mass_mg": whole_mg,
-                "of_mass": mass.percent_floor(whole_mg, wet_mg),
-                "origins": {
-                    name: {"mass_mg": mg, "percent": mass.percent_floor(mg, whole_mg)}
-                    for name, mg in by_class.items()
-                    if mg
-                },
-            }
-        )
-    return shown
 
 
 def _certificates_on(

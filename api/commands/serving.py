@@ -12,7 +12,6 @@ from api import app
 from api.commands.ledgers import where
 from ledger.service import Ledger
 
-
 # The writer gives up the interpreter at every database call; with the default of 5 ms it would wait
 # that long to get it back from a busy event loop, a dozen times for each commit.
 SWITCH_INTERVAL_S: Final = 0.0002

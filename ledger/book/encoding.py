@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import Any, Final, NoReturn
 
 import orjson
@@ -42,8 +43,8 @@ def _refuse(message: str, *, field: str = "", value: object = None, hint: str = 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
         twice = twice.encode("utf-8", "backslashreplace").decode()  # it may hold half a pair
         _refuse(f"the name {twice!r} stands twice in one object", field=twice, value=twice)
     return members
@@ -160,7 +161,11 @@ def canonical(value: Any) -> bytes:
 def decode_canonical(data: bytes) -> dict[str, Any]:
     """The object whose canonical bytes are exactly `data`; FormatError ENTRY_INVALID otherwise."""
     value = decode_object(data)
-    if canonical(value) != data:
+    try:
+        same = canonical(value) == data
+    except TypeError:  # an integer beyond 64 bits: none of ours
+        same = False
+    if not same:
         raise FormatError(
             "ENTRY_INVALID", "not in canonical form (RFC 8785)", hint="bytes were altered"
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from ledger.book import bodies, lines, mass, serial, state
+from ledger.book import assay, bodies, lines, mass, serial, state, vocabulary
 
 # Where grams under a serial still count as held (EVENTS.md section 8).
 _HOLDING: Final = ("lot:", "transit:", "sink:")
@@ -149,3 +149,29 @@ def _moved(facts: state.Facts, before: Certificate, delta_mg: int) -> Certificat
         disputed=before.disputed or (assayed and delta_mg < 0),
         drawn=before.drawn or (used and delta_mg < 0),
     )
+
+
+def elements(balances: lines.Balances) -> list[dict[str, Any]]:
+    """Per element: grams, share of the mass, and grams and floored share by origin class."""
+    wet_mg = lines.wet_mg(balances)
+    shown = []
+    for substance in sorted(balances, key=lambda s: -lines.substance_mg(balances, s)):
+        if substance in (assay.OTHER, assay.WATER):
+            continue
+        whole_mg = lines.substance_mg(balances, substance)
+        by_class = dict.fromkeys(reversed(vocabulary.ORIGINS), 0)
+        for line, mass_mg in balances[substance].items():
+            by_class[lines.split(line)[0]] += mass_mg
+        shown.append(
+            {
+                "substance": substance,
+                "mass_mg": whole_mg,
+                "of_mass": mass.percent_floor(whole_mg, wet_mg),
+                "origins": {
+                    name: {"mass_mg": mg, "percent": mass.percent_floor(mg, whole_mg)}
+                    for name, mg in by_class.items()
+                    if mg
+                },
+            }
+        )
+    return shown

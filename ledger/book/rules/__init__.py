@@ -104,6 +104,7 @@ def decide(
     Raises the first refusal of steps 3 to 9 of EVENTS.md section 9.
     """
     work = draft.Draft(event, at_ms, reader, trial=signer is None)
+    work.read("log", state.Log)  # `admit` judged by its origin and parameters: it is used
     if signer is not None:
         work.kid = signer.kid
         _check_signer(work, signer)
