@@ -8,6 +8,7 @@ policy names. Source: DESIGN.md section 6.
 from __future__ import annotations
 
 import datetime
+import textwrap
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ MEETS_POLICY: Final = 0
 REFUSED: Final = 1
 UNREADABLE: Final = 2
 STRANGER: Final = 3
+WIDTH: Final = 100
+INDENT: Final = 20
 NOT_SHOWN: Final = "not shown"
 
 STEPS: Final = (
@@ -140,7 +143,7 @@ def as_dict(verdict: Verdict) -> dict[str, Any]:
 def text(verdict: Verdict) -> str:
     """The verdict for people: a heading, aligned lines, and the refusal if there is one."""
     rows = [_heading(verdict)]
-    rows += [f"{name:<20}{said}" for name, said in _lines(verdict)]
+    rows += [row for name, said in _lines(verdict) for row in _wrapped(name, said)]
     refusal = verdict.refusal
     if refusal is not None:
         rows.append(f"{'WHY':<20}step {refusal.step} ({STEPS[refusal.step]}), {_where(refusal)}")
@@ -148,6 +151,14 @@ def text(verdict: Verdict) -> str:
         if refusal.hint:
             rows.append(f"{'':<20}{refusal.hint}")
     return "".join(f"{clean(row)}\n" for row in rows)
+
+
+def _wrapped(name: str, said: str) -> list[str]:
+    """One line of the verdict on as many rows as a screen needs; each word on a row of its own."""
+    begin, *more = said.split(" · ")
+    parts = [begin, *(f"· {part}" for part in more)]
+    rows = [row for part in parts for row in textwrap.wrap(part, WIDTH - INDENT)]
+    return [f"{name if i == 0 else '':<{INDENT}}{row}" for i, row in enumerate(rows)]
 
 
 def clean(said: str) -> str:

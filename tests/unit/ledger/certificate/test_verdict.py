@@ -11,9 +11,14 @@ from tests import harness
 
 
 def lines(found: verdict.Verdict) -> dict[str, str]:
-    """The named lines of the text."""
-    rows = verdict.text(found).splitlines()
-    return {row[:20].strip(): row[20:] for row in rows[1:] if row[:20].strip()}
+    """The named lines of the text, with the rows that a screen breaks them into joined again."""
+    said: dict[str, str] = {}
+    name = ""
+    for row in verdict.text(found).splitlines()[1:]:
+        assert len(row) <= verdict.WIDTH or name == "WHY" or row.startswith("WHY")
+        name = row[: verdict.INDENT].strip() or name
+        said[name] = f"{said.get(name, '')} {row[verdict.INDENT :]}".strip()
+    return said
 
 
 def test_the_verdict_is_six_lines_and_never_one_green_word(smelter: Any) -> None:
@@ -122,7 +127,8 @@ def test_nothing_in_a_file_can_move_the_cursor_or_turn_text_around(smelter: Any)
     evil = replace(found.certificate, holder_name="\x1b[2J\u202eevil\n\ud800")
     text = verdict.text(replace(found, certificate=evil))
     assert not set("\x1b\u202e\ud800") & set(text)
-    assert len(text.splitlines()) == 7
+    named = [row for row in text.splitlines()[1:] if row[: verdict.INDENT].strip()]
+    assert [row[: verdict.INDENT].strip() for row in named] == list(lines(found))
     assert "\x1b" not in json.dumps(verdict.as_dict(replace(found, certificate=evil))["lines"])
 
 
