@@ -8,7 +8,7 @@ from pathlib import Path
 from api.commands.ledgers import where
 from labels import payload, qr
 from ledger import reports
-from ledger.book import mass, serial
+from ledger.book import mass, serial, vocabulary
 from ledger.errors import FormatError
 from ledger.service import Ledger
 
@@ -51,7 +51,9 @@ def lot_label(ledger: Ledger, lot: str) -> tuple[str, qr.LabelText]:
     text = payload.lot_payload(ledger.host, lot, reports.lot_leaf_hash(ledger, lot))
     heat = view["made_by"].rpartition("/")[2] if "/" in view["made_by"] else ""
     weight = mass.format_mass(view["wet_mg"] or view["made_mg"])
-    return text, qr.LabelText(lot, named, weight, heat, lines[0] if lines else "")
+    caption = "Heat" if view["step"] in vocabulary.FURNACE else "Run"
+    origins = lines[0] if lines else ""
+    return text, qr.LabelText(lot, named, weight, heat, origins, heat_caption=caption)
 
 
 def certificate_label(ledger: Ledger, number: str) -> tuple[str, qr.LabelText]:
