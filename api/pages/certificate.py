@@ -6,12 +6,13 @@ No line speaks for another: what was not shown says so.
 from __future__ import annotations
 
 import datetime
+from dataclasses import dataclass
 from typing import Any, Final
 
 from markupsafe import Markup
 
 from api.pages import names
-from api.pages.reader import Reader
+from api.pages.reader import Reader, known
 from ledger.book import mass, serial
 from ledger.certificate import verdict as verdicts
 from ledger.certificate.verdict import Verdict, Word
@@ -19,7 +20,8 @@ from ledger.certificate.verdict import Verdict, Word
 View = dict[str, Any]
 
 LOTS_MAX: Final = 12
-WORDS_MAX: Final = 5
+WORDS_MAX: Final = 12
+PARTIES_MAX: Final = 4
 _TONES: Final = {"VALID": "ok", "REVOKED": "bad"}
 _CLASSES: Final = ("POST", "BMW", "PRE")
 
@@ -36,7 +38,7 @@ def page(view: View, found: Verdict | None, reader: Reader) -> View:
         "tone": "bad" if failed else _TONES.get(status, "warn"),
         "headline": reader.say("check_failed") if failed else said,
         "note": reader.say("check_failed_note", status=said) if failed else note,
-        "claim": _claim(view, reader),
+        "claim": _claim(view, reader, stands=status == "VALID" and not failed),
         "parts": _parts(view, found, reader),
         "facts": _rows(view, reader),
         "lines": [] if found is None else _lines(found, view, reader),
@@ -56,12 +58,12 @@ def _claimed(view: View) -> list[str]:
     return [code for code in _CLASSES if view["claimed_mg"].get(code)]
 
 
-def _claim(view: View, reader: Reader) -> Markup:
+def _claim(view: View, reader: Reader, *, stands: bool) -> Markup:
     classes = [reader.name(names.ORIGINS, code) for code in _claimed(view)]
     if not classes:
         return reader.say("claim_nothing")
     return reader.say(
-        "claim" if view["status"] == "VALID" else "claim_then",
+        "claim" if stands else "claim_then",
         of_substance=reader.percent(view["of_substance"]),
         of_mass=reader.percent(view["of_mass"]),
         element=reader.name(names.ELEMENTS, view["substance"]),
@@ -90,7 +92,7 @@ def _parts(view: View, found: Verdict | None, reader: Reader) -> list[Markup]:
 def _rows(view: View, reader: Reader) -> list[tuple[Markup, Markup]]:
     issued = reader.say(
         "issued_by",
-        date=reader.date(view["issued_at_ms"]), party=view["issuer"],
+        date=reader.date(view["issued_at_ms"]), party=known(view["issuer"]),
     )  # fmt: skip
     held = reader.say(
         "held_of",
@@ -113,39 +115,41 @@ def _rows(view: View, reader: Reader) -> list[tuple[Markup, Markup]]:
 # The verdict, line by line (DESIGN.md section 6).
 
 
-def _lines(found: Verdict, view: View, reader: Reader) -> list[View]:
-    """The six lines: tone, label, and what is said; those not reached say that."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line. tone: ok, bad, or open: not shown to us. points: details, folded if many."""
+
+    tone: str
+    said: Markup
+    points: tuple[Markup, ...] = ()
+
+
+def _lines(found: Verdict, view: View, reader: Reader) -> list[tuple[Markup, Line]]:
+    """The six lines under their labels; those not reached say that."""
     reached = {
         "IN THE LOG": _in_log(found, reader),
         "ARITHMETIC": _arithmetic(found, reader),
-        "NOT SPENT TWICE": ("open", reader.say("not_spent_twice"), []),
+        "NOT SPENT TWICE": Line("open", reader.say("not_spent_twice")),
         "NOT REVOKED": _not_revoked(found, reader),
         "MADE OUT TO": _made_out_to(view, reader),
         "ON WHOSE WORD": _whose_word(found, reader),
     }
-    missed: _Line = ("bad", reader.say("not_reached"), [])
-    shown = []
-    for label, line in reached.items():
-        tone, said, points = missed if line is None else line
-        shown.append({"label": reader.say(label), "tone": tone, "said": said, "points": points})
-    return shown
+    missed = Line("bad", reader.say("not_reached"))
+    return [(reader.say(label), line or missed) for label, line in reached.items()]
 
 
-_Line = tuple[str, Markup, list[Markup]]
-
-
-def _in_log(found: Verdict, reader: Reader) -> _Line | None:
+def _in_log(found: Verdict, reader: Reader) -> Line | None:
     if found.in_log is None:
         return None
     if not found.in_log.named:
-        return "bad", reader.say("in_log_stranger"), []
+        return Line("bad", reader.say("in_log_stranger"))
     if found.certificate is None:
         return None
     n, size = found.certificate.entry, found.in_log.size
-    return "ok", reader.say("in_log", entry=f"{n:,}", size=f"{size:,}"), []
+    return Line("ok", reader.say("in_log", entry=f"{n:,}", size=f"{size:,}"))
 
 
-def _arithmetic(found: Verdict, reader: Reader) -> _Line | None:
+def _arithmetic(found: Verdict, reader: Reader) -> Line | None:
     sums = found.arithmetic
     if sums is None:
         return None
@@ -155,39 +159,51 @@ def _arithmetic(found: Verdict, reader: Reader) -> _Line | None:
         proven=reader.percent(sums.proven), stated=reader.percent(sums.stated),
     )  # fmt: skip
     if sums.proven_mg == sums.claimed_mg:
-        return "ok", said, []
-    return "open", said + reader.say("space") + reader.say("arithmetic_gap"), []
+        return Line("ok", said)
+    return Line("open", said + reader.say("space") + reader.say("arithmetic_gap"))
 
 
-def _not_revoked(found: Verdict, reader: Reader) -> _Line | None:
+def _not_revoked(found: Verdict, reader: Reader) -> Line | None:
     if found.revocation is not None:
-        reason = reader.name(names.REASONS, found.revocation.reason)
-        gone = reader.say("revoked_by", entry=f"{found.revocation.entry:,}", reason=reason)
-        return "bad", gone, []
+        n, reason = found.revocation.entry, found.revocation.reason
+        said = reader.name(names.REASONS, reason)
+        return Line("bad", reader.say("revoked_by", entry=f"{n:,}", reason=said))
     if found.in_log is None:
         return None
-    return "open", reader.say("not_revoked", size=f"{found.in_log.size:,}"), []
+    return Line("open", reader.say("not_revoked", size=f"{found.in_log.size:,}"))
 
 
-def _made_out_to(view: View, reader: Reader) -> _Line:
+def _made_out_to(view: View, reader: Reader) -> Line:
     if not view["holder"]:
-        return "open", reader.say("made_out_nobody"), []
+        return Line("open", reader.say("made_out_nobody"))
     if view["holder"] == "external":
-        return "open", reader.say("made_out_external"), []
-    return "ok", reader.say("made_out_to", holder=view["holder"]), []
+        return Line("open", reader.say("made_out_external"))
+    return Line("ok", reader.say("made_out_to", holder=view["holder"]))
 
 
-def _whose_word(found: Verdict, reader: Reader) -> _Line | None:
+def _whose_word(found: Verdict, reader: Reader) -> Line | None:
+    """The claim divided over parties; under it, over their papers and keys."""
     sums = found.arithmetic
     if sums is None:
         return None
-    points = [_word(word, reader) for word in found.words[:WORDS_MAX]]
-    if rest := found.words[WORDS_MAX:]:
-        mass_mg = sum(word.mass_mg for word in rest)
-        points.append(reader.say("more_words", mass=reader.about(mass_mg), count=len(rest)))
+    by_party: dict[str, int] = {}
+    for word in found.words:
+        by_party[word.party] = by_party.get(word.party, 0) + word.mass_mg
+    order = sorted(by_party.items(), key=lambda item: -item[1])
+    parts = [
+        reader.say("party_share", party=known(party), mass=reader.about(mg))
+        for party, mg in order[:PARTIES_MAX]
+    ]
+    if rest := order[PARTIES_MAX:]:
+        rest_mg = sum(mg for _, mg in rest)
+        parts.append(reader.say("more_words", mass=reader.about(rest_mg), count=len(rest)))
     if missing_mg := sums.claimed_mg - sums.proven_mg:
-        points.append(reader.say("not_proven", mass=reader.about(missing_mg)))
-    return "open", reader.say("whose_word", mass=reader.about(sums.claimed_mg)), points
+        parts.append(reader.say("not_proven", mass=reader.about(missing_mg)))
+    said = reader.say("whose_word", mass=reader.about(sums.claimed_mg), parts=reader.enum(parts))
+    points = [_word(word, reader) for word in found.words[:WORDS_MAX]]
+    if more := len(found.words[WORDS_MAX:]):
+        points.append(reader.say("more", count=more))
+    return Line("open", said, tuple(points))
 
 
 def _word(word: Word, reader: Reader) -> Markup:
@@ -198,7 +214,7 @@ def _word(word: Word, reader: Reader) -> Markup:
         details.append(reader.say(f"kind_{word.kind}"))
     if word.both_signed:
         details.append(reader.say("both_signed"))
-    joined = reader.say("enum").join(details)
+    joined = reader.enum(details)
     party = f"{word.name} ({word.party})" if word.name else word.party
     return reader.say("word", mass=reader.about(word.mass_mg), party=party, about=joined)
 

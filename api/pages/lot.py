@@ -8,8 +8,8 @@ from markupsafe import Markup
 
 from api.pages import names
 from api.pages.reader import Reader, known
-from ledger import entry, reports
-from ledger.book import lines, mass, serial, state, vocabulary
+from ledger import entry
+from ledger.book import lines, mass, serial, state, totals, vocabulary
 from ledger.service import Ledger
 from ledger.store import engine as engines
 from ledger.store import entries
@@ -83,7 +83,9 @@ def _state(view: View, reader: Reader) -> Markup:
 def _compared(view: View, balances: lines.Balances, reader: Reader) -> list[tuple[Markup, Markup]]:
     """The rows a person holds against the tag on the metal."""
     received = view["made_by"] == "receipt"
-    made = reader.say("made_by", date=reader.date(view["made_at_ms"]), party=view["made_by_party"])
+    made = reader.say(
+        "made_by", date=reader.date(view["made_at_ms"]), party=known(view["made_by_party"])
+    )
     rows = [(reader.say("lot"), _BIG.format(view["lot"]))]
     if not received:
         furnace = view["step"] in vocabulary.FURNACE
@@ -120,7 +122,7 @@ def _material(material: dict[str, Any] | None, reader: Reader) -> Markup:
 def _elements(balances: lines.Balances, certificates: list[View]) -> tuple[list[View], list[View]]:
     """The elements to show in full, and the others: certified and large ones come first."""
     certified = {shown["substance"] for shown in certificates if shown["held"]}
-    elements = reports.elements(balances)
+    elements = totals.elements(balances)
     full = [e for e in elements if e["substance"] in certified or _at_least(e, _BLOCK_PERCENT)]
     full = (full or elements[:1])[:BLOCKS_MAX]
     return full, [e for e in elements if e not in full]
@@ -149,12 +151,9 @@ def _origin(code: str, part: View, reader: Reader) -> View:
     percent = reader.percent(part["percent"])
     if code in vocabulary.CLAIMABLE:
         percent = reader.say("at_least", percent=percent)
-    origin: str = reader.name(names.ORIGINS, code)
-    if code == "UNK":
-        origin = reader.say("counts_as_primary", name=origin)
     return {
         "code": code.lower(),
-        "origin": origin,
+        "origin": reader.name(names.ORIGINS, code),
         "percent": percent,
         "mass": reader.about(part["mass_mg"]),
     }
@@ -168,7 +167,7 @@ def _other(shown: View, reader: Reader) -> View:
     return {
         "element": reader.element(shown["substance"]),
         "of_mass": reader.say("of_the_mass", percent=reader.percent(shown["of_mass"])),
-        "origins": reader.say("enum").join(origins),
+        "origins": reader.enum(origins),
     }
 
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from api.pages import names, words
 from ledger.book import mass
 
-_UNITS: Final = (10**9, 10**6, 10**3)
+_FIGURES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +46,18 @@ class Reader:
         return _whole(mass.format_mass(mass_mg))
 
     def about(self, mass_mg: int) -> Markup:
-        """A mass for reading: rounded down to three decimals of its unit."""
-        if not mass_mg:
-            return _whole("0 kg")
-        per = next((unit for unit in _UNITS if mass_mg >= unit), 1)
-        step = max(per // 1000, 1)
-        return self.mass(mass_mg // step * step)
+        """A mass for reading: rounded down to four figures."""
+        step = max(10 ** (len(str(mass_mg)) - _FIGURES), 1)
+        return self.mass(mass_mg // step * step) if mass_mg else _whole("0 kg")
 
     def listed(self, parts: Sequence[str]) -> Markup:
         """`a`, `a and b`, `a, b and c`."""
         *head, last = parts or ("",)
-        joined = self.say("enum").join(head)
-        return joined + self.say("and") + last if head else Markup.escape(last)
+        return self.enum(head) + self.say("and") + last if head else Markup.escape(last)
+
+    def enum(self, parts: Sequence[str]) -> Markup:
+        """`a, b, c`."""
+        return self.say("enum").join(parts)
 
     def date(self, at_ms: int) -> Markup:
         return self.day(_local(at_ms, self.zone))

@@ -102,8 +102,11 @@ def test_what_is_filled_in_is_escaped_and_what_we_wrote_is_not() -> None:
 
 def test_masses_for_reading_are_rounded_down_and_never_up() -> None:
     who = reader.Reader("en")
-    shown = [who.about(mg).striptags() for mg in (8_736_999_999, 999_999_999, 1, 0, 24_980_000_000)]
-    assert shown == ["8.736 t", "999.999 kg", "1 mg", "0 kg", "24.98 t"]
+    shown = [
+        who.about(mg).striptags()
+        for mg in (8_736_999_999, 999_999_999, 1, 0, 24_980_000_000, 123_456_789_000_000)
+    ]
+    assert shown == ["8.736 t", "999.9 kg", "1 mg", "0 kg", "24.98 t", "123 400 t"]
 
 
 def test_dates_are_those_of_the_zone_and_an_unknown_zone_is_utc() -> None:
@@ -112,3 +115,21 @@ def test_dates_are_those_of_the_zone_and_an_unknown_zone_is_utc() -> None:
     assert reader.Reader("zh", zone="Asia/Shanghai").date(at_ms).striptags() == "2026年3月6日"
     assert reader.Reader("en", zone="Mars/Crater").date(at_ms).striptags() == "2026-03-05"
     assert reader.Reader("en").date(10**18).striptags().startswith("9999")
+
+
+def _luminance(colour: str) -> float:
+    channels = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_text_stands_out_from_its_ground_as_wcag_aa_asks() -> None:
+    css = (shop.ROOT / "api/static/page.css").read_text()
+    inks = dict(re.findall(r"--(\w+):(#[0-9a-f]{6})", css))
+    link = re.findall(r"^a\{color:(#[0-9a-f]{6})\}", css, re.MULTILINE)
+    assert {"ink", "soft", "ok", "warn", "bad"} <= inks.keys()
+    assert len(link) == 1
+    # White on the boxes is the same contrast as the box's colour on white.
+    for name, colour in {**inks, "link": link[0]}.items():
+        if name != "line":
+            assert 1.05 / (_luminance(colour) + 0.05) >= 4.5, name
