@@ -16,7 +16,9 @@ PPB: Final = 10**9
 
 _NUMBER = r"(?:0|[1-9][0-9]*|[1-9][0-9]{0,2}(?: [0-9]{3})+)(?:\.[0-9]+)?"
 _QUANTITY: Final = re.compile(rf"({_NUMBER}) ([^\s0-9]\S*)", re.ASCII)
-_TEXT_MAX: Final = 64
+_SHOWN_MAX: Final = 64
+_WHOLE_MAX: Final = len(str(MASS_MAX_MG))  # digits before the point, in any unit
+_DECIMALS_MAX: Final = 9  # of the largest unit
 _MG_PER: Final = {"t": 10**9, "kg": 10**6, "g": 10**3, "mg": 1}
 _PPB_PER: Final = {"%": 10**7, "ppm": 10**3, "ppb": 1}
 _MASS_HINT: Final = 'write an exact mass such as "24.98 t", "24 980 kg", or integer milligrams'
@@ -42,11 +44,11 @@ def _quantity(value: object, field: str, units: dict[str, int], hint: str) -> in
             value=value,
             hint=hint,
         )
-    match = _QUANTITY.fullmatch(value) if len(value) <= _TEXT_MAX else None
+    match = _QUANTITY.fullmatch(value)
     if match is None:
         raise FormatError(
             "NUMBER_NOT_EXACT",
-            f"{field}: not an exact number with a unit: {value[:_TEXT_MAX]!r}",
+            f"{field}: not an exact number with a unit: {value[:_SHOWN_MAX]!r}",
             field=field,
             value=value,
             hint=hint,
@@ -55,7 +57,7 @@ def _quantity(value: object, field: str, units: dict[str, int], hint: str) -> in
     if unit not in units:
         raise FormatError(
             "UNIT_UNKNOWN",
-            f"{field}: unknown unit {unit!r}, want one of {', '.join(units)}",
+            f"{field}: unknown unit {unit[:_SHOWN_MAX]!r}, want one of {', '.join(units)}",
             field=field,
             value=value,
             hint=hint,
@@ -65,13 +67,18 @@ def _quantity(value: object, field: str, units: dict[str, int], hint: str) -> in
 
 def _scaled(number: str, factor: int, field: str, value: str, hint: str) -> int:
     whole, _, fraction = number.replace(" ", "").partition(".")
-    scaled = int(whole + fraction) * factor
-    per: int = 10 ** len(fraction)
-    quantity, rest = divmod(scaled, per)
-    if rest or quantity > MASS_MAX_MG:
+    fraction = fraction.rstrip("0")
+    quantity, rest = 0, len(fraction) > _DECIMALS_MAX
+    if not rest and len(whole) <= _WHOLE_MAX:  # so that int() never reads a book of digits
+        quantity, rest = divmod(int(whole + fraction) * factor, 10 ** len(fraction))
+    if rest or len(whole) > _WHOLE_MAX or quantity > MASS_MAX_MG:
         what = "is not a whole number of the smallest unit" if rest else "is too large"
         raise FormatError(
-            "NUMBER_NOT_EXACT", f"{field}: {value} {what}", field=field, value=value, hint=hint
+            "NUMBER_NOT_EXACT",
+            f"{field}: {value[:_SHOWN_MAX]} {what}",
+            field=field,
+            value=value,
+            hint=hint,
         )
     return quantity
 
