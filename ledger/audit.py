@@ -10,20 +10,31 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy import Connection, Table, delete, or_, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from ledger import entry
 from ledger.book import bodies, fold, jose, lines, rules, state, totals
 from ledger.errors import LedgerError, ProofError
 from ledger.store import codec, entries, tables, writes
+from ledger.store import engine as engines
 from ledger.tlog import checkpoint, note, tiles, tree
 
 _CHUNK: Final = 1_000
+# What reading damaged pages and columns of other types can raise besides our own errors.
+_UNREADABLE: Final = (
+    SQLAlchemyError, AssertionError, AttributeError, LookupError, TypeError, ValueError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The first thing that is wrong: at which index, in which field, and how."""
+    """The first thing that is wrong: at which index, in which field, and how.
+
+    n: the entry that is damaged or missing, or that a damaged tile or view row belongs to; None
+    where no entry is to blame. field: a member of the entry ("reads.lot:HB01/A"), a column
+    ("leaf", "head.root", "note"), a tile ("tile/0/000"), a view's table and column.
+    """
 
     n: int | None
     field: str
@@ -49,6 +60,8 @@ class _Audit:
     connection: Connection
     log_id: str
     origin: str
+    at: int | None = None
+    reading: str = "leaf"
     memory: fold.Memory = field(default_factory=fold.Memory)
     totals: totals.Totals = field(default_factory=totals.Totals)
     batch: writes.Batch = field(default_factory=lambda: writes.Batch(""))
@@ -66,41 +79,69 @@ def run(
     progress: Callable[[int, int], None] = lambda done, size: None,
 ) -> Report:
     """Audit one log inside one read transaction. Never raises for what is wrong: it reports."""
+    with engines.showing_bad_text(connection):
+        return _run(connection, log_id, verifier, progress)
+
+
+def _run(
+    connection: Connection,
+    log_id: str,
+    verifier: note.Verifier,
+    progress: Callable[[int, int], None],
+) -> Report:
     head = entries.read_head(connection, log_id)
     if head is None:
         return Report("", 0, b"", Finding(None, "head", f"no log {log_id}"))
     audit = _Audit(connection, log_id, head.origin)
     audit.batch.log_id = log_id
-    n: int | None = 0
-    count = 0
+    finding, count = None, 0
     try:
-        for n in range(0, head.size, _CHUNK):
-            progress(n, head.size)
-            for row in entries.read_leaves(connection, log_id, n, min(n + _CHUNK, head.size)):
-                n = row[0]
-                _check_entry(audit, *row)
-        n = None
+        _check_entries(audit, head, verifier, progress)
         _check_end(audit, head)
-        _check_tree(audit, head)
+        _check_tree(audit)
         count = _check_checkpoints(audit, verifier)
         _check_views(audit)
         _check_law(audit)
     except LedgerError as error:
-        return Report(
-            head.origin,
-            head.size,
-            head.root,
-            Finding(n, error.field, f"{error.code}: {error.message}"),
-        )
-    return Report(head.origin, head.size, head.root, None, count, closed_walks(audit))
+        finding = Finding(audit.at, error.field or audit.reading, f"{error.code}: {error.message}")
+    except _UNREADABLE as error:
+        message = f"STORE_CORRUPT: {audit.reading}: cannot be read: {type(error).__name__}"
+        finding = Finding(audit.at, audit.reading, message)
+    walks = closed_walks(audit) if finding is None else ()
+    return Report(head.origin, head.size, head.root, finding, count, walks)
 
 
 def _wrong(field_: str, message: str) -> ProofError:
     return ProofError("STORE_CORRUPT", message, field=field_)
 
 
+def _check_entries(
+    audit: _Audit,
+    head: entries.Head,
+    verifier: note.Verifier,
+    progress: Callable[[int, int], None],
+) -> None:
+    """Every entry by itself and after the one before it; none is missing."""
+    for start in range(0, head.size, _CHUNK):
+        progress(start, head.size)
+        end = min(start + _CHUNK, head.size)
+        for row in entries.read_leaves(audit.connection, audit.log_id, start, end):
+            audit.at = len(audit.hashes)
+            _check_entry(audit, verifier, *row)
+        audit.at = len(audit.hashes)
+        if audit.at < end:
+            raise _wrong("n", f"entry {audit.at} is missing, the head says {head.size}")
+    audit.at = None
+
+
 def _check_entry(
-    audit: _Audit, n: int, leaf_hash: bytes, leaf: bytes, party: str, event_id: str
+    audit: _Audit,
+    verifier: note.Verifier,
+    n: int,
+    leaf_hash: bytes,
+    leaf: bytes,
+    party: str,
+    event_id: str,
 ) -> None:
     """Chain, columns, form, signature, key, rules, lines and reads of one entry."""
     if n != len(audit.hashes):
@@ -110,12 +151,16 @@ def _check_entry(
         raise _wrong("leaf", f"entry {n}: the leaf hashes to {computed.hex()}, not as stored")
     found = entry.parse(leaf)
     prev = audit.hashes[-1] if audit.hashes else entry.ZERO_HASH
+    body = found.event.body
+    vkey = body.log_key if isinstance(body, bodies.LogOpened) else verifier.vkey
     for name, had, want in (
         ("n", found.n, n),
         ("prev", found.prev, prev.hex()),
         ("party", party, found.event.party),
         ("event_id", event_id, found.event.id),
         ("at", found.at_ms, max(found.at_ms, audit.at_ms)),
+        ("log", found.event.log, audit.origin),
+        ("log_key", vkey, verifier.vkey),
     ):
         if had != want:
             raise _wrong(name, f"entry {n}: {name} is {had}, want {want}")
@@ -157,29 +202,38 @@ def _follow(audit: _Audit, found: entry.Entry) -> None:
 
 
 def _check_end(audit: _Audit, head: entries.Head) -> None:
-    if len(audit.hashes) != head.size:
-        raise _wrong("size", f"{len(audit.hashes)} entries, the head says {head.size}")
-    beyond = next(iter(entries.read_leaves(audit.connection, audit.log_id, head.size, 2**62)), None)
-    if beyond is not None:
-        raise _wrong("size", f"entry {beyond[0]} lies beyond the head at {head.size}")
+    """The head says what the entries say, and there are no others."""
+    c = tables.entries.c
+    outside = or_(c.n < 0, c.n >= head.size)
+    query = select(c.n).where(c.log_id == audit.log_id, outside).order_by(c.n).limit(1)
+    audit.at = audit.connection.execute(query).scalar_one_or_none()
+    if audit.at is not None:
+        raise _wrong("n", f"entry {audit.at} lies outside the log of {head.size}")
     last = audit.hashes[-1] if audit.hashes else entry.ZERO_HASH
-    if head.last_leaf != last or head.at_ms != audit.at_ms:
-        raise _wrong("head", f"the head does not end with entry {head.size - 1}")
+    root = tree.root(audit.hashes) if audit.hashes else b""
+    for name, had, want in (
+        ("last_leaf", head.last_leaf.hex(), last.hex()),
+        ("at_ms", head.at_ms, audit.at_ms),
+        ("root", head.root.hex(), root.hex()),
+    ):
+        if had != want:
+            raise _wrong(f"head.{name}", f"head: {name} is {had}, the entries say {want}")
 
 
-def _check_tree(audit: _Audit, head: entries.Head) -> None:
-    """Root and every stored tile, against tiles built anew from the leaf hashes."""
-    if head.size and tree.root(audit.hashes) != head.root:
-        raise _wrong("root", f"the entries do not give the root of the head at {head.size}")
+def _check_tree(audit: _Audit) -> None:
+    """Every stored tile, against tiles built anew from the leaf hashes."""
+    audit.reading = "tiles"
     want = tiles.add_leaves(0, audit.hashes, lambda level, index: b"")
     c = tables.tiles.c
     query = select(c.level, c.idx, c.hashes).where(c.log_id == audit.log_id)
     stored = {(level, index): hashes for level, index, hashes in audit.connection.execute(query)}
     for place in sorted({*want, *stored}):
         if want.get(place) != stored.get(place):
-            path = tiles.tile_path(*place)
+            level, index = place
             at = _first_difference(want.get(place) or b"", stored.get(place) or b"") // 32
-            raise _wrong(path, f"{path}: hash {at} is not that of the entries")
+            audit.at = (index * tiles.WIDTH + at) * tiles.WIDTH**level
+            where = f"tile/{level}/{index}"
+            raise _wrong(where, f"{where}: hash {at} is not that of the entries")
 
 
 def _first_difference(left: bytes, right: bytes) -> int:
@@ -189,6 +243,7 @@ def _first_difference(left: bytes, right: bytes) -> int:
 
 def _check_checkpoints(audit: _Audit, verifier: note.Verifier) -> int:
     """Every stored checkpoint is signed, and its root is that of the entries at its size."""
+    audit.reading = "checkpoints"
     c = tables.checkpoints.c
     query = select(c.size, c.note).where(c.log_id == audit.log_id).order_by(c.size)
     edge, count, size = tree.EMPTY_EDGE, 0, 0
@@ -210,6 +265,7 @@ def _check_checkpoints(audit: _Audit, verifier: note.Verifier) -> int:
 def _check_views(audit: _Audit) -> None:
     """Every row of every view, against rows built anew."""
     for table, want in _view_rows(audit).items():
+        audit.reading = table.name
         query = select(table).where(table.c.log_id == audit.log_id)
         names = [c.name for c in table.primary_key.columns]
         stored = {
@@ -221,6 +277,7 @@ def _check_views(audit: _Audit) -> None:
             if stored.get(key) != made.get(key):
                 shown = "/".join(str(part) for part in key[1:])
                 what = _row_difference(stored.get(key), made.get(key))
+                audit.at = (made.get(key) or stored[key])["n"]
                 raise _wrong(f"{table.name}.{what}", f"view {table.name}: row {shown}: {what}")
     _check_disclosures(audit)
 
@@ -250,12 +307,14 @@ def _view_rows(audit: _Audit) -> dict[Table, list[dict[str, Any]]]:
 
 def _check_disclosures(audit: _Audit) -> None:
     """What is kept of private fields belongs to its entry; what was erased is not missed."""
+    audit.reading = "disclosures"
     c = tables.disclosures.c
     query = select(c.n, c.digest, c.text).where(c.log_id == audit.log_id)
     for n, digest, text in audit.connection.execute(query):
-        known = audit.disclosed.get(n, ())
+        audit.at, known = n, audit.disclosed.get(n, ())
         if digest not in known or entry.disclosure(text).digest != digest:
             raise _wrong("disclosures", f"entry {n}: a disclosure is not among its digests")
+    audit.at = None
 
 
 def _check_law(audit: _Audit) -> None:

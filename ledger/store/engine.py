@@ -58,6 +58,20 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+@contextmanager
+def showing_bad_text(connection: Connection) -> Iterator[None]:
+    """Text that is not UTF-8 is read with its wrong bytes as \\xNN; otherwise it cannot be read."""
+    driver = connection.connection.dbapi_connection
+    if driver is None or connection.dialect.name != "sqlite":
+        yield
+        return
+    driver.text_factory = lambda data: data.decode(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        driver.text_factory = str
+
+
 def check_durable(engine: Engine) -> None:
     """CorruptError SETTING_INVALID unless commits are durable (WAL and synchronous=FULL)."""
     if engine.dialect.name != "sqlite":
