@@ -1,0 +1,1 @@
+"""What a label says and how it is drawn. Pure."""
