@@ -102,6 +102,7 @@ def _run(
         count = _check_checkpoints(audit, verifier)
         _check_views(audit)
         _check_law(audit)
+        _check_file(audit)
     except LedgerError as error:
         finding = Finding(audit.at, error.field or audit.reading, f"{error.code}: {error.message}")
     except _UNREADABLE as error:
@@ -335,6 +336,14 @@ def _check_law(audit: _Audit) -> None:
                 f"{substance} {origin}: accounts sum to {held.get(place, 0)} mg over what was "
                 f"received, {audit.declared.get(place, 0)} mg were declared",
             )
+
+
+def _check_file(audit: _Audit) -> None:
+    """What no row shows: an index that misses a row would let an id be used twice."""
+    audit.reading = "database"
+    damage = engines.damage(audit.connection)
+    if damage:
+        raise _wrong("database", f"the database file is damaged: {damage}")
 
 
 def closed_walks(audit: _Audit) -> tuple[str, ...]:

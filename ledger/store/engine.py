@@ -72,6 +72,14 @@ def showing_bad_text(connection: Connection) -> Iterator[None]:
         driver.text_factory = str
 
 
+def damage(connection: Connection) -> str:
+    """What SQLite says is wrong with its pages and indexes; "" for nothing."""
+    if connection.dialect.name != "sqlite":
+        return ""
+    said = connection.execute(text("PRAGMA integrity_check(1)")).scalar_one()
+    return "" if said == "ok" else str(said)
+
+
 def check_durable(engine: Engine) -> None:
     """CorruptError SETTING_INVALID unless commits are durable (WAL and synchronous=FULL)."""
     if engine.dialect.name != "sqlite":
