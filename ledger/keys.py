@@ -7,6 +7,7 @@ database, sealed with AES-256-GCM under the master key; the kid is bound in as a
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Final
@@ -32,6 +33,11 @@ def write_secret(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)  # what is signed or sealed with a key must not outlive its name
+    finally:
+        os.close(directory)
 
 
 def _read(path: Path, what: str) -> bytes:
@@ -45,6 +51,11 @@ def _read(path: Path, what: str) -> bytes:
         ) from error
 
 
+def _read_text(path: Path, what: str) -> str:
+    # Bytes that are no text are refused by who parses it; a UnicodeError would carry them along.
+    return _read(path, what).decode("ascii", errors="replace").strip()
+
+
 def create_log_key(settings: Settings, origin: str) -> note.Signer:
     """Make the log's Ed25519 key, named like its origin."""
     skey = note.generate_skey(origin, secrets.token_bytes(32))
@@ -54,7 +65,7 @@ def create_log_key(settings: Settings, origin: str) -> note.Signer:
 
 def load_log_key(settings: Settings) -> note.Signer:
     """The log's signing key."""
-    return note.parse_skey(_read(settings.keys / "log.key", "log key").decode().strip())
+    return note.parse_skey(_read_text(settings.keys / "log.key", "log key"))
 
 
 def new_party_key() -> ec.EllipticCurvePrivateKey:
@@ -85,7 +96,7 @@ def _from_pem(pem: bytes, where: str) -> ec.EllipticCurvePrivateKey:
         key = serialization.load_pem_private_key(pem, None)
     except (ValueError, TypeError) as error:
         raise CorruptError("SETTING_INVALID", f"{where}: no private key in PEM") from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
         raise CorruptError("SETTING_INVALID", f"{where}: not a P-256 key")
     return key
 
@@ -103,18 +114,14 @@ def create_master_key(settings: Settings) -> None:
 
 def load_master_key(settings: Settings) -> bytes:
     """The 32 bytes that seal custodial keys."""
-    text = settings.master_key or _read(settings.keys / "master.key", "master key").decode().strip()
-    try:
-        key = bytes.fromhex(text)
-    except ValueError:
-        key = b""
-    if len(key) != 32:
+    text = settings.master_key or _read_text(settings.keys / "master.key", "master key")
+    if re.fullmatch("[0-9a-fA-F]{64}", text) is None:
         raise CorruptError(
             "SETTING_INVALID",
-            "REMELT_MASTER_KEY: want 64 hex digits",
+            f"master key: {len(text)} characters, want 64 hex digits",
             hint="make one: python3 -c 'import secrets; print(secrets.token_hex(32))'",
         )
-    return key
+    return bytes.fromhex(text)
 
 
 def seal(master: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
@@ -128,7 +135,7 @@ def unseal(master: bytes, sealed: bytes, kid: str) -> ec.EllipticCurvePrivateKey
     nonce, body = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
     try:
         pem = AESGCM(master).decrypt(nonce, body, kid.encode())
-    except InvalidTag as error:
+    except (InvalidTag, ValueError) as error:
         raise CorruptError(
             "STORE_CORRUPT", f"key {kid}: cannot be unsealed", hint="is this the right master key?"
         ) from error
