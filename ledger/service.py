@@ -49,8 +49,26 @@ def upgrade(settings: Settings) -> None:
         command.upgrade(config, "head")
 
 
+def check_names(origin: str, operator: str) -> None:
+    """FormatError unless these can name a log and its operator: before anything is written."""
+    members = {"origin": origin, "log_key": "?", "operator": operator, "operator_key": _ANY_KEY}
+    body = {**members, "rules": entry.VERSION, "parameters": {}, "tables": {}}
+    events.decode(statements.envelope(origin, operator, "log_opened", body), signed=False)
+    note.check_name(origin)
+
+
+# A point of the curve, from RFC 7517 appendix A.1: only its shape is asked for.
+_ANY_KEY: Final = {
+    "kty": "EC",
+    "crv": "P-256",
+    "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+    "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+}
+
+
 def create(settings: Settings, origin: str, operator: str, parameters: Mapping[str, Any]) -> Ledger:
     """Open a new log: tables, keys, and entry 0. Refuses to touch an existing one."""
+    check_names(origin, operator)
     upgrade(settings)
     log_id = log_id_of(origin)
     engine = engines.connect(settings.database)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import socket
 import sys
 from typing import Final
 
@@ -20,6 +21,8 @@ SWITCH_INTERVAL_S: Final = 0.0002
 def serve(arguments: argparse.Namespace) -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     ledger = Ledger.open(where(arguments))
+    with socket.create_server((arguments.host, arguments.port)):
+        pass  # a port that is taken is told before anything is promised
     print(f"{ledger.origin}: http://{arguments.host}:{arguments.port}", flush=True)
     uvicorn.run(
         app.create_app(ledger),

@@ -156,7 +156,7 @@ def _arithmetic(found: Verdict, reader: Reader) -> Line | None:
         return None
     said = reader.say(
         "arithmetic",
-        recomputed=sums.recomputed, entries=sums.entries,
+        recomputed=sums.recomputed,
         proven=reader.percent(sums.proven), stated=reader.percent(sums.stated),
     )  # fmt: skip
     if sums.proven_mg == sums.claimed_mg:

@@ -217,10 +217,9 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "<b>否</b>，并非由本账本的密钥签署。",
     ),
     "arithmetic": (
-        "<b>recomputed</b>, {recomputed} of {entries} entries. Proven at least <b>{proven}</b> "
+        "<b>recomputed</b>, {recomputed} entries. Proven at least <b>{proven}</b> "
         "(stated {stated}).",
-        "<b>已复算</b> {entries} 条记录中的 {recomputed} 条。证明至少 <b>{proven}</b>"
-        "（声明 {stated}）。",
+        "<b>已复算</b> {recomputed} 条记录。证明至少 <b>{proven}</b>（声明 {stated}）。",
     ),
     "arithmetic_gap": (
         "The rest stands on entries that are not shared.",

@@ -227,8 +227,10 @@ def _in_log(in_log: InLog) -> str:
 def _arithmetic(sums: Arithmetic, certificate: Certificate) -> str:
     what = f"{'+'.join(certificate.classes)} in the {certificate.substance}"
     on = f"lot {sums.lot}" if sums.lot else "the certified lots"
+    quoted = sums.entries - sums.recomputed
+    beside = f" ({quoted} more only quoted)" if quoted else ""
     return (
-        f"recomputed, {sums.recomputed} of {sums.entries} entries; {what} of {on}: proven at least "
+        f"recomputed, {sums.recomputed} entries{beside}; {what} of {on}: proven at least "
         f"{sums.proven} % (stated {sums.stated} %); of the whole mass: proven at least "
         f"{sums.proven_of_mass} % (stated {sums.stated_of_mass} %)"
     )

@@ -1,8 +1,8 @@
 """The tables. `log_id` leads every key, no sequences, no advisory locks (docs/operations.md).
 
 `entries` and `checkpoints` are the log; `tiles` and `head` follow from them. Everything else is a
-view that `remelt audit --rebuild` can drop and make again, except `disclosures` (erasable private
-fields), `api_keys` and `party_keys`.
+view that `remelt audit --rebuild-views` can drop and make again, except `disclosures` (erasable
+private fields), `api_keys` and `party_keys`.
 """
 
 from __future__ import annotations

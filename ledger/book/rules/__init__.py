@@ -133,6 +133,14 @@ def _check_signer(work: draft.Draft, signer: Signer) -> None:
         key: state.Key | None = state.Key(body.operator, body.operator_key, "self") if own else None
     else:
         key = work.read(f"key:{signer.kid}", state.Key)
+    if not signer.kid:
+        raise RuleError(
+            "KEY_UNKNOWN",
+            f"party: the server holds no valid key of {event.party}",
+            field="party",
+            value=event.party,
+            hint="a party that keeps its own key sends a signed statement; see docs/format.md",
+        )
     if key is None or key.party != event.party:
         raise RuleError(
             "KEY_UNKNOWN",
