@@ -37,6 +37,8 @@ def create(ledger: Ledger, party: str, scopes: list[str], label: str) -> str:
             "PARAMETER_INVALID",
             f"scopes: {', '.join(unknown) or 'none given'}, want some of {', '.join(SCOPES)}",
             field="scopes",
+            value=" ".join(unknown),
+            hint="record states events, read shows a party its own, audit shows everything",
         )
     if ledger.find(f"party:{party}") is None:
         raise RuleError(

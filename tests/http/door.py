@@ -241,9 +241,9 @@ def document(kind: str, text: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def open_door(data: Path) -> Iterator[Door]:
+def open_door(data: Path, origin: str = ORIGIN) -> Iterator[Door]:
     """Create a ledger, start a server over it; afterwards both must be found in order."""
-    ledger = service.create(settings.load(str(data)), ORIGIN, OPERATOR, {})
+    ledger = service.create(settings.load(str(data)), origin, OPERATOR, {})
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from ledger import apikeys, statements
 from ledger.book import jose
+from ledger.errors import RuleError
 from ledger.store import engine as engines
 from ledger.store import tables
 from tests.http.conftest import Road
@@ -76,6 +77,38 @@ def test_a_revoked_key_stops_working_within_two_seconds(door: Door) -> None:
     refused(door.send(_receipt(door), "LEAVER"), "AUTH_REQUIRED")
 
 
+def test_keys_are_listed_without_their_secret_and_revoked_once(door: Door) -> None:
+    text = apikeys.create(door.ledger, "HEFEI", ["read", "read"], "gate")
+    _, key_id, secret = text.split("_")
+    [row] = [row for row in apikeys.listing(door.ledger) if row["key_id"] == key_id]
+    assert (row["party"], row["scopes"], row["label"]) == ("HEFEI", "read", "gate")
+    assert secret not in str(row)
+    apikeys.revoke(door.ledger, key_id)
+    for gone in (key_id, "00000000", ""):
+        with pytest.raises(RuleError) as refusal:
+            apikeys.revoke(door.ledger, gone)
+        assert refusal.value.code == "NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    ("party", "scopes", "code"),
+    [
+        ("NOBODY", ["read"], "PARTY_UNKNOWN"),
+        ("HEFEI", [], "PARAMETER_INVALID"),
+        ("HEFEI", ["read", "admin"], "PARAMETER_INVALID"),
+    ],
+)
+def test_a_key_is_for_a_known_party_and_known_scopes(
+    door: Door, party: str, scopes: list[str], code: str
+) -> None:
+    before = apikeys.listing(door.ledger)
+    with pytest.raises(RuleError) as refusal:
+        apikeys.create(door.ledger, party, scopes, "")
+    assert refusal.value.code == code
+    assert refusal.value.hint
+    assert apikeys.listing(door.ledger) == before
+
+
 def test_a_key_does_what_its_scopes_say_and_no_more(door: Door, road: Road) -> None:
     door.api_key("HEFEI", ["record"], "WRITER")
     door.ok(_receipt(door))
@@ -127,7 +160,7 @@ def test_a_key_speaks_for_its_own_party_only(door: Door) -> None:
 def test_the_server_does_not_sign_for_a_party_that_signs_itself(door: Door) -> None:
     envelope = _receipt(door, "TL01")
     for who in ("TONGLING", OPERATOR):
-        refused(door.post(envelope, who), "KEY_UNKNOWN", "kid")
+        refused(door.post(envelope, who), "KEY_UNKNOWN", "party")
 
 
 def test_the_operators_key_cannot_sign_for_others(door: Door) -> None:

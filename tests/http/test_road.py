@@ -138,6 +138,14 @@ def test_the_dossier_verifies_against_a_buyers_policy(door: Door, road: Road) ->
     assert SECRET.encode() not in response.content
 
 
+def test_a_dossier_holds_nothing_that_a_party_keeps_to_itself(door: Door, road: Road) -> None:
+    shown = orjson.loads(door.get(f"/v1/certificates/{road.serial}/dossier").content)
+    numbers = [one["entry"]["n"] for one in shown["entries"]]
+    told = [door.get(f"/v1/entries/{n}", "AUDITOR").json()["event"]["party"] for n in numbers]
+    assert set(told) == {"OPERATOR", "HEFEI"}
+    assert shown["disclosures"] == {}
+
+
 def test_the_lines_of_a_heat_sum_to_nothing_in_every_substance(door: Door, road: Road) -> None:
     shown = door.get(f"/v1/entries/{road.answers['heat']['n']}", "HEFEI").json()
     found = entry.parse(orjson.dumps(shown["entry"], option=orjson.OPT_SORT_KEYS))
