@@ -13,6 +13,7 @@ from sqlalchemy.exc import DatabaseError
 
 from ledger import audit, keys
 from ledger.book import encoding, jose
+from ledger.errors import ProofError
 from ledger.service import Ledger
 from ledger.store import engine as engines
 from ledger.store import tables, writes
@@ -283,6 +284,23 @@ def test_a_head_that_lies_is_named(
 ) -> None:
     found = damaged.after(f"UPDATE head SET {column} = ?", value)  # noqa: S608 (our own words)
     assert (found.n, found.field) == named
+
+
+def test_grams_that_nobody_received_or_declared_break_the_law(damaged: damage.Damaged) -> None:
+    """No log reaches this that the rules have passed, so the sums are made up here."""
+
+    def law(balances: dict[str, int], declared_mg: int = 0) -> None:
+        made = audit._Audit(damaged.connection, "", "")
+        made.totals.balances = {name: {"Al": {"POST": mg}} for name, mg in balances.items()}
+        made.declared = {("Al", "POST"): declared_mg}
+        audit._check_law(made)
+
+    law({"source:HF01": -7, "lot:HF01/A": 4, "loss:HF01/MELT": 2, "transit:HF01/B": 1})
+    law({"source:HF01": -7, "lot:HF01/A": 9, "gain:HF01": -5}, declared_mg=2)
+    for balances in ({"lot:HF01/A": 1}, {"source:HF01": -7, "sink:HF01": 6}, {"source:HF01": -1}):
+        with pytest.raises(ProofError) as raised:
+            law(balances)
+        assert raised.value.field == "Al.POST"
 
 
 # Views can be made again.

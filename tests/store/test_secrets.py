@@ -50,13 +50,14 @@ def secrets_of(ledger: Ledger) -> set[bytes]:
     """Every private key of a ledger's directory and database."""
     settings, c = ledger.settings, tables.party_keys.c
     skey = (settings.keys / "log.key").read_bytes().strip()
-    seed = base64.b64decode(skey.rpartition(b"+")[2])[1:]
+    seed = base64.b64decode(skey.split(b"+", 4)[4])[1:]  # base64 may hold a plus of its own
     master = keys.load_master_key(settings)
     found = {skey, *spellings(seed), *spellings(master)}
     found |= secrets_of_key(keys.load_party_key(settings.keys / "operator.pem"))
     with engines.reading(ledger.engine) as connection:
         for kid, sealed in connection.execute(select(c.kid, c.sealed)):
             found |= secrets_of_key(keys.unseal(master, sealed, kid))
+    assert min(map(len, found)) >= 32
     return found
 
 
