@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,7 +70,7 @@ class Log:
     def record(self, envelope: dict[str, Any]) -> Entry:
         """Take an envelope or raise what the rules say."""
         n = len(self.entries) + 1
-        whole = with_a_key({"log": ORIGIN, "id": str(uuid.UUID(int=n)), **envelope}, n)
+        whole = {"log": ORIGIN, "id": str(uuid.UUID(int=n)), **envelope}
         event = events.parse(encoding.canonical(whole), signed=False, trial=True)
         rules.admit(event, self.memory)
         at_ms = max(self.clock_ms, event.occurred_at_ms)
@@ -95,26 +96,35 @@ class Log:
 
 def with_a_key(envelope: dict[str, Any], n: int) -> dict[str, Any]:
     """A registration with a key, which a dry run may leave out and an entry may not."""
-    if envelope.get("kind") not in ("party_registered", "key_added"):
+    registers = envelope.get("kind") in ("party_registered", "key_added")
+    if not registers or not isinstance(envelope.get("body"), dict):
         return envelope
     key = ec.derive_private_key(n, ec.SECP256R1()).public_key()
     body = {**envelope["body"], "custody": "operator", "key": jose.public_jwk(key)}
     return {**envelope, "body": body}
 
 
+def envelopes(history: list[bytes]) -> Iterator[dict[str, Any]]:
+    """The lines of a history that are envelopes, replays left out."""
+    seen: set[tuple[str, str]] = set()
+    for line in history:
+        try:
+            envelope = json.loads(line)
+        except ValueError:
+            continue
+        key = (str(envelope.get("party")), str(envelope.get("id", "")))
+        if not key[1] or key not in seen:
+            seen.add(key)
+            yield envelope
+
+
 @functools.cache
 def told(seed: int, length: int = 200) -> Log:
     """What of a random history was accepted."""
     log = Log()
-    seen: set[tuple[str, str]] = set()
-    for line in histories.history(seed, length, wrong=0.05):
+    for envelope in envelopes(histories.history(seed, length, wrong=0.05)):
         try:
-            envelope = json.loads(line)
-            key = (envelope.get("party", ""), envelope.get("id", ""))
-            if key[1] and key in seen:
-                continue
-            log.record(envelope)
-            seen.add(key)
-        except (ValueError, LedgerError, AttributeError):
+            log.record(with_a_key(envelope, len(log.entries) + 1))
+        except LedgerError:
             continue  # what is refused is no part of the log
     return log
