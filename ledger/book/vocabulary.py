@@ -79,11 +79,12 @@ FORMS: Final = frozenset(
         "spent_liquor solution acid sulphate carbonate hydroxide oxide chloride phosphate "
         "precursor cathode_material electrode electrode_scrap black_mass cell module pack battery "
         "vehicle engine motor radiator can ubc electronics board drosses filter_cake concentrate "
-        "primary master_alloy alloy liquid_metal mixed other"
+        "primary master_alloy alloy liquid_metal molten offcuts borings stampings crop shavings "
+        "granules wheels radiators castings mixed other"
     ).split()
 )
 GRADE_SCHEMES: Final = frozenset(
-    "isri rema en13920 gbt low ewc hs lme alloy aa en iso trade internal other".split()
+    "isri rema en13920 gbt low ewc hs lme alloy aa en iso astm din jis uns trade internal other".split()
 )
 
 

@@ -60,7 +60,7 @@ def mass_or(special: str) -> shape.Parser:
 
 def named_values(parse: shape.Parser, most: int = 16) -> shape.Parser:
     """A parser of an object with free lower-case names and values of one kind."""
-    name_of = pattern(r"[a-z][a-z0-9_]{0,31}", "a lower-case name")
+    name_of = pattern(r"[A-Za-z][A-Za-z0-9_.-]{0,31}", "a name of up to 32 letters and digits")
 
     def parse_map(value: Any, path: str) -> dict[str, Any]:
         if not isinstance(value, dict) or len(value) > most:
