@@ -44,3 +44,10 @@ def opened(data: Path) -> Iterator[Callable[[], Ledger]]:
 def ledger(opened: Callable[[], Ledger]) -> Ledger:
     """The copy, opened; its writer is not started yet."""
     return opened()
+
+
+@pytest.fixture
+def running(ledger: Ledger) -> Ledger:
+    """The copy, opened, and its writer started."""
+    ledger.sequencer.start()
+    return ledger

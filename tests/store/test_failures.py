@@ -27,12 +27,6 @@ class Broken(Exception):
     """The connection to the database went away."""
 
 
-@pytest.fixture
-def running(ledger: Ledger) -> Ledger:
-    ledger.sequencer.start()
-    return ledger
-
-
 def outcome(ledger: Ledger, *envelopes: plant.Envelope) -> str:
     """ "" when all was taken, else the code that every waiter was told."""
     try:
