@@ -9,7 +9,7 @@ REMELT_HOST       host that labels and links name (default: the host part of the
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -20,7 +20,7 @@ class Settings:
     data: Path
     database: str
     host: str
-    master_key: str
+    master_key: str = field(repr=False)  # never in a log line or traceback
 
     @property
     def keys(self) -> Path:

@@ -57,6 +57,8 @@ METALS: Final = _spelled("""
 
 FORMS: Final = _spelled("""
     scrap 废料  old_scrap 旧废料  new_scrap 新废料  mixed_scrap 混合废料  shredded 破碎料
+    offcuts 下脚料  borings 钻屑  stampings 冲压件  crop 切头  shavings 刨屑  granules 粒料
+    wheels 轮毂  radiators 散热器  castings 铸件  molten 熔融金属
     turnings 车屑  chips 切屑  clippings 边角料  trim 切边料  skeleton 冲剪余料  swarf 磨屑
     grindings 磨削粉  sheet 薄板  plate 板材  strip 带材  foil 箔材  coil 卷材  slab 扁锭
     billet 坯锭  bloom 大方坯  bar 棒材  rod 线杆  wire 线材  cable 电缆  tube 管材  pipe 管道

@@ -84,7 +84,9 @@ FORMS: Final = frozenset(
     ).split()
 )
 GRADE_SCHEMES: Final = frozenset(
-    "isri rema en13920 gbt low ewc hs lme alloy aa en iso astm din jis uns trade internal other".split()
+    (
+        "isri rema en13920 gbt low ewc hs lme alloy aa en iso astm din jis uns trade internal other"
+    ).split()
 )
 
 
