@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -49,6 +50,7 @@ class Door:
     clients: dict[str, httpx.Client] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
     names: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def port(self) -> int:
@@ -60,10 +62,11 @@ class Door:
 
     def client(self, who: str = "") -> httpx.Client:
         """A client with the API key of a party, or with none."""
-        if who not in self.clients:
-            headers = {"Authorization": f"Bearer {self.api_keys[who]}"} if who else {}
-            self.clients[who] = self.new_client(headers)
-        return self.clients[who]
+        with self.lock:
+            if who not in self.clients:
+                headers = {"Authorization": f"Bearer {self.api_keys[who]}"} if who else {}
+                self.clients[who] = self.new_client(headers)
+            return self.clients[who]
 
     def new_client(self, headers: Mapping[str, str]) -> httpx.Client:
         hooks = {"response": [self._record]}

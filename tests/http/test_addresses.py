@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 
+import httpx
 import pytest
+from sqlalchemy import create_engine
 
+from api import app
 from ledger.book import serial
+from ledger.service import Ledger
 from tests.http.conftest import Road
 from tests.http.door import ORIGIN, Door, received, refused
 
@@ -149,9 +154,40 @@ def test_a_serial_is_checked_before_it_is_looked_for(door: Door) -> None:
 
 
 def test_a_crowd_of_readers_is_served(door: Door, road: Road) -> None:
-    # More of them at once than there are connections to the database.
     paths = ["/v1/log/proof/inclusion?n=1", "/v1/log/proof/consistency?from=2",
              "/v1/log/checkpoint", f"/v1/certificates/{road.serial}/dossier"]  # fmt: skip
     with concurrent.futures.ThreadPoolExecutor(60) as pool:
         answers = list(pool.map(lambda i: door.get(paths[i % 4]), range(240)))
     assert {answer.status_code for answer in answers} == {200}
+
+
+def test_no_request_needs_two_connections_to_the_database(door: Door, road: Road) -> None:
+    # If one did, a crowd of them would hold all connections and wait for each other.
+    ledger = Ledger.open(door.ledger.settings)
+    ledger.engine.dispose()
+    url = door.ledger.settings.database
+    ledger.engine = create_engine(url, pool_size=1, max_overflow=0, pool_timeout=2)
+    fingerprint = door.get("/v1/lots/HF01/INGOT", "HEFEI").json()["fingerprint"]
+    paths = (
+        "/v1/entries/1", "/v1/lots/HF01/INGOT", "/v1/lots/HF01/INGOT/lineage", "/v1/log/checkpoint",
+        "/v1/log/proof/inclusion?n=1", "/v1/log/proof/consistency?from=2", "/readyz",
+        f"/v1/certificates/{road.serial}", f"/v1/certificates/{road.serial}/dossier",
+        f"/C/{road.serial}", f"/L/HF01/INGOT/{fingerprint}", "/",
+    )  # fmt: skip
+    envelope = door.at("HF01", "lot_received", received(f"HF01/{door.name('L')}"), "waste_note")
+
+    async def ask() -> None:
+        transport = httpx.ASGITransport(app.create_app(ledger))
+        keys = {
+            who: {"Authorization": f"Bearer {door.api_keys[who]}"} for who in ("AUDITOR", "HEFEI")
+        }
+        async with httpx.AsyncClient(transport=transport, base_url=door.address) as client:
+            for path in paths:
+                answer = await client.get(path, headers=keys["AUDITOR"])
+                assert answer.status_code == 200, path
+            url = "/v1/events?dry_run=true"
+            answer = await client.post(url, json=envelope, headers=keys["HEFEI"])
+            assert answer.status_code == 200
+
+    asyncio.run(ask())
+    ledger.engine.dispose()

@@ -59,7 +59,7 @@ def test_a_proof_that_an_entry_is_in_the_log_verifies_at_every_size(door: Door, 
 
 def test_the_log_only_ever_grew(door: Door, road: Road) -> None:
     newest = _opened(door, door.get("/v1/log/checkpoint").text)
-    for old in range(1, newest.size + 1, 3):
+    for old in {*range(1, newest.size, newest.size // 50 + 1), newest.size}:
         found = door.get(f"/v1/log/proof/consistency?from={old}&to={newest.size}").json()
         assert found["to_root"] == newest.root.hex()
         proof.check_consistency(

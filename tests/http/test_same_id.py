@@ -177,6 +177,18 @@ def test_a_retry_raced_against_batches_is_one_entry(door: Door) -> None:
     assert door.size() == size + 5
 
 
+def test_one_commit_holds_an_event_once(door: Door) -> None:
+    """The rows of a batch come to the writer together: the races above seldom do."""
+    envelope, other = _receipt(door), _receipt(door, "CZ01")
+    changed = {**envelope, "occurred_at": "2026-03-02T09:15:00Z"}
+    rows = [envelope, envelope, changed, {**other, "id": envelope["id"]}, envelope]
+    shown = door.batch(rows).json()["results"]
+    n = shown[0]["n"]
+    assert [row.get("n") for row in shown] == [n, n, None, n + 1, n]
+    assert shown[2]["error"]["code"] == "IDEMPOTENCY_CONFLICT"
+    assert door.size() == n + 2
+
+
 def test_a_statement_is_compared_by_its_payload_as_signed(door: Door) -> None:
     envelope = _receipt(door, "TL01")
     key = door.signing["TONGLING"]
