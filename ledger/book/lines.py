@@ -72,9 +72,12 @@ def add(balances: Balances, substance: str, line: str, mass_mg: int) -> None:
 
 def add_all(balances: Balances, more: Balances, sign: int = 1) -> None:
     """Add every line of `more`, times `sign`, in place."""
-    for substance, lines in more.items():
-        for line, mass_mg in lines.items():
-            add(balances, substance, line, sign * mass_mg)
+    for substance, page in more.items():
+        if substance in balances:
+            for line, mass_mg in page.items():
+                add(balances, substance, line, sign * mass_mg)
+        elif fresh := {line: sign * mass_mg for line, mass_mg in page.items() if mass_mg}:
+            balances[substance] = fresh
 
 
 def copy(balances: Balances) -> Balances:

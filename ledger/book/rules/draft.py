@@ -70,9 +70,7 @@ class Draft:
 
     def post_all(self, account: str, balances: lines.Balances, sign: int = 1) -> None:
         """Add every line of `balances`, times `sign`."""
-        for substance, page in balances.items():
-            for line, mass_mg in page.items():
-                self.post(account, substance, line, sign * mass_mg)
+        lines.add_all(self.deltas.setdefault(account, {}), balances, sign)
 
     def note(self, lot: str, was: state.Lot, *, more: Iterable[str] = (), **changes: Any) -> None:
         """Say that the entry makes or changes `lot`; its date never goes back."""
@@ -126,6 +124,11 @@ def _passbook(
     pages: dict[str, dict[str, list[int]]] = {}
     for substance in {**lying, **deltas}:
         had, change = lying.get(substance, {}), deltas.get(substance, {})
+        if not had:
+            pages[substance] = {line: [mass_mg, mass_mg] for line, mass_mg in change.items()}
+            if min(change.values()) < 0:
+                raise CorruptError("STORE_CORRUPT", f"{account}: {substance} is below zero")
+            continue
         page = {
             line: [change.get(line, 0), had.get(line, 0) + change.get(line, 0)]
             for line in {**had, **change}
