@@ -231,6 +231,15 @@ def test_a_lot_that_mentions_an_element_as_absent_gives_none_of_it(log: Works) -
     assert refused == "ELEMENT_GAIN_OUT_OF_TOLERANCE"
 
 
+def test_each_element_comes_out_of_the_other_that_is_silent_on_it(log: Works) -> None:
+    """OTHER that may give lead may not give copper, which its assay says is not there."""
+    log.receive("HF01/A", "10 t", {"Al": "90 %", "Cu": "<0.01 %"}, POST)
+    both = {"HF01/X": ("10 t", {"Cu": "1 %", "Pb": "1 %"})}
+    refused = log.code(log.melt, "HF01/H-1", {"HF01/A": "all"}, both)
+    assert refused == "ELEMENT_GAIN_OUT_OF_TOLERANCE"
+    log.melt("HF01/H-1", {"HF01/A": "all"}, {"HF01/X": ("10 t", {"Pb": "2 %"})})
+
+
 def test_a_refilled_heel_mentions_what_its_new_assay_names(log: Works) -> None:
     log.receive("HF01/A", "10 t", {"Al": "90 %"}, POST)
     clean = {"Al": "90 %", "Cu": "<0.01 %"}
