@@ -253,15 +253,23 @@ def concerned(ledger: Ledger, ns: Iterable[int]) -> set[str]:
     with engines.reading(ledger.engine) as connection:
         for n in ns:
             found = entry.parse(entries.read_leaf(connection, ledger.log_id, n))
-            parties |= parties_of(found) | _sender(ledger, connection, found)
+            parties |= parties_of(found) | _other_side(ledger, connection, found)
     return parties
 
 
-def _sender(ledger: Ledger, connection: Connection, found: entry.Entry) -> set[str]:
-    if not isinstance(found.event.body, bodies.LotArrived):
-        return set()
-    sent = _object(ledger, connection, f"consignment:{found.event.body.consignment}")
-    return {sent.party} if isinstance(sent, state.Consignment) else set()
+def _other_side(ledger: Ledger, connection: Connection, found: entry.Entry) -> set[str]:
+    """Who stands on the other side of an event that names a consignment or certificate only."""
+    body, key = found.event.body, ""
+    if isinstance(body, bodies.LotArrived | bodies.LotReturned):
+        key = f"consignment:{body.consignment}"
+    elif isinstance(body, bodies.CertificateRevoked):
+        key = f"certificate:{body.serial}"
+    named = _object(ledger, connection, key) if key else None
+    if isinstance(named, state.Consignment):
+        return {named.party, named.to.party or ""}
+    if isinstance(named, state.Certificate) and named.holder is not None:
+        return {named.holder.party or ""}
+    return set()
 
 
 def dossier(ledger: Ledger, serial: str) -> bytes:

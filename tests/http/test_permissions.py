@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from ledger import apikeys, statements
-from ledger.book import jose
+from ledger.book import jose, serial
 from ledger.errors import RuleError
 from ledger.store import engine as engines
 from ledger.store import tables
@@ -233,3 +233,19 @@ def test_erased_values_are_gone_and_the_entry_stays(door: Door) -> None:
     assert shown.json()["disclosures"] == []
     assert shown.json()["leaf_hash"] == done["leaf_hash"]
     assert ORIGIN in shown.text
+
+
+def test_the_other_side_reads_returns_and_revocations_that_concern_it(door: Door) -> None:
+    lot, consignment = door.stock("HF01"), f"HF01/{door.name('K')}"
+    there = {"consignment": consignment, "lots": [lot]}
+    to = {"to": {"party": "TONGLING", "site": "TL01"}}
+    door.ok(door.at("HF01", "lot_dispatched", there | to))
+    returned = door.ok(door.at("HF01", "lot_returned", there))
+    assert door.get(f"/v1/entries/{returned['n']}", "TONGLING").status_code == 200
+    refused(door.get(f"/v1/entries/{returned['n']}", "STRANGER"), "PERMISSION_DENIED")
+    issued = door.certify([door.stock("HF01")], holder={"party": "CHUZHOU"})
+    door.ok(issued)
+    body = {"serial": serial.make(ORIGIN, "HEFEI", issued["id"]), "reason": "error"}
+    revoked = door.record("certificate_revoked", body, "HEFEI")
+    assert door.get(f"/v1/entries/{revoked['n']}", "CHUZHOU").status_code == 200
+    refused(door.get(f"/v1/entries/{revoked['n']}", "TONGLING"), "PERMISSION_DENIED")
