@@ -150,6 +150,7 @@ def test_only_the_canonical_bytes_of_an_object_are_canonical(value: dict[str, An
         b'{"a":"\\/"}',
         b'{"a":"\\u000a"}',
         b'{"a":"\\u00e9"}',
+        b'{"a":99999999999999999999}',
     ],
 )
 def test_another_spelling_of_the_same_object_is_not_canonical(data: bytes) -> None:

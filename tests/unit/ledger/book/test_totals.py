@@ -161,3 +161,20 @@ def test_the_first_state_that_holds_is_the_status() -> None:
         holding = [other for other, _ in states[place:] if other]
         flags = {other: True for other in holding if other != "expired"}
         assert certificate(**flags).status(expired="expired" in holding) == name
+
+
+def test_elements_are_shown_by_weight_with_their_origins_most_claimable_first() -> None:
+    lot = {
+        "Cu": {"UNK": 1},
+        "Al": {"PRIM": 1, "POST/ABCDEFGHJKMN": 2, "POST": 1, "PRE/sold": 2},
+        "OTHER": {"-": 90},
+        "H2O": {"-": 3},
+    }
+    first, second = totals.elements(lot)
+    assert (first["substance"], first["mass_mg"], first["of_mass"]) == ("Al", 6, "6.00")
+    assert list(first["origins"].items()) == [
+        ("POST", {"mass_mg": 3, "percent": "50.00"}),
+        ("PRE", {"mass_mg": 2, "percent": "33.33"}),
+        ("PRIM", {"mass_mg": 1, "percent": "16.66"}),
+    ]
+    assert second["origins"] == {"UNK": {"mass_mg": 1, "percent": "100.00"}}

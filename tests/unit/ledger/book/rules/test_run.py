@@ -385,3 +385,14 @@ def test_unequal_parts_under_one_serial_are_not_merged(log: Works) -> None:
     log.run("HF01/R-1", "SPLIT", {"HF01/A": "all"}, parts)
     both = dict.fromkeys(parts, "all")
     assert log.code(log.run, "HF01/R-2", "MERGE", both, {"HF01/M": "rest"}) == "LOT_CERTIFIED"
+
+
+def test_a_store_that_is_on_the_road_or_elsewhere_is_not_added_to(log: Works) -> None:
+    for lot in ("A", "B"):
+        receive(log, lot, "1 t")
+    log.run("HF01/R-1", "STORE", {"HF01/A": "all"}, {"HF01/BIN": "rest"})
+    log.send("HF01/K-1", ["HF01/BIN"], "HF02")
+    add: Any = (log.run, "HF01/R-2", "STORE", {"HF01/B": "all"}, {"HF01/BIN": "rest"})
+    assert log.code(*add) == "LOT_IN_TRANSIT"
+    log.arrive("HF02", "HF01/K-1", {"HF01/BIN": "1 t"})
+    assert log.code(*add) == "LOT_ELSEWHERE"
