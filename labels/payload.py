@@ -5,7 +5,7 @@
 
 Only characters of the QR alphanumeric set, so that the symbol stays small. Every label has exactly
 one text: `parse_payload` refuses whatever the two makers would not have written.
-Source: DESIGN.md section 7.
+Source: docs/format.md, Labels.
 """
 
 from __future__ import annotations

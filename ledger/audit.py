@@ -1,7 +1,7 @@
 """The full audit: from entry 0, rebuild everything that is stored, and compare.
 
 Chain, leaf hashes, statements, keys, rules, lines, `reads`, tiles, root, every checkpoint, every
-view row, and the law of DESIGN.md section 3: no claimable milligram but by receipt or declaration.
+view row, and the law of docs/format.md: no claimable milligram but by receipt or declaration.
 """
 
 from __future__ import annotations
@@ -347,9 +347,10 @@ def _check_file(audit: _Audit) -> None:
 
 
 def closed_walks(audit: _Audit) -> tuple[str, ...]:
-    """Lots declared scrap that went back to the site they were declared from (DOMAIN.md F7).
+    """Lots declared scrap that went back to the site they were declared from.
 
     The rules cannot see it when a friend's furnace lies between; a reader of this list can.
+    Source: docs/events.md section 6.
     """
     children: dict[str, set[str]] = {}
     for child, parent, _ in audit.batch.edges:

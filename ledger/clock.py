@@ -23,5 +23,5 @@ def end_of_day_ms(date: str, zone: str) -> int:
 
 
 def expired(valid_until: str | None, zone: str, now_ms: int) -> bool:
-    """Whether a certificate's last day is over (EVENTS.md section 8)."""
+    """Whether a certificate's last day is over (docs/events.md section 8)."""
     return valid_until is not None and now_ms >= end_of_day_ms(valid_until, zone)

@@ -1,8 +1,9 @@
 """Statement + book + chain -> leaf bytes, and back.
 
-A leaf is canonical JSON: {"at","book","lots","n","prev","reads","statement","v"} (DESIGN.md
-section 4). `prev` is the hex leaf hash of entry n-1: the hash chain. Every entry can be rebuilt
-from its statement, its time and the entries named in `reads`; `recheck` does that and compares.
+A leaf is canonical JSON: {"at","book","lots","n","prev","reads","statement","v"}
+(docs/format.md, Entry). `prev` is the hex leaf hash of entry n-1: the hash chain. Every entry can
+be rebuilt from its statement, its time and the entries named in `reads`; `recheck` does that and
+compares.
 """
 
 from __future__ import annotations

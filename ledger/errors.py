@@ -18,7 +18,7 @@ class Code:
     meaning: str
 
 
-# EVENTS.md section 9, in the order of that page.
+# docs/events.md section 9, in the order of that page.
 EVENT_CODES: Final[dict[str, Code]] = {
     "JSON_INVALID": Code(400, "not one JSON object, or a name stands twice in it"),
     "FIELD_UNKNOWN": Code(422, "a field that this event does not have"),

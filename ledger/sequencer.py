@@ -1,4 +1,4 @@
-"""The one writer: pool -> decide -> append -> checkpoint -> commit -> wake (DESIGN.md section 5).
+"""The one writer: pool -> decide -> append -> checkpoint -> commit -> wake (docs/operations.md).
 
 Whatever is queued goes into one commit, without a timer: the queue fills while the last commit
 runs. Two processes may do this on one database: each transaction holds the write lock from its

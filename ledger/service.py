@@ -33,7 +33,7 @@ STATEMENT_MAX_BYTES: Final = 2 * encoding.EVENT_MAX_BYTES
 
 
 def log_id_of(origin: str) -> str:
-    """The eight digits by which a log is known: of SHA-256 of its origin (DESIGN.md section 8)."""
+    """The eight digits by which a log is known: of SHA-256 of its origin (docs/format.md)."""
     return crockford.digits(hashlib.sha256(origin.encode()).digest(), 8)
 
 
@@ -227,7 +227,7 @@ class Ledger:
         key = self._custodial_key(event.party)
         if key is not None:
             return _submission(envelope, key, value, sealed)
-        # Step 3 of the public order: shape and log are judged first, by the writer.
+        # Stage 3 of the public order: shape and log are judged first, by the writer.
         unsigned = entry.conceal(envelope, [bytes(16) for _ in event.private or {}])[0]
         signer = rules.Signer("", False)
         return Submission(events.decode(unsigned, signed=True), "", signer, (), value)
@@ -332,7 +332,7 @@ def _check_disclosed(event: events.Event, disclosed: list[entry.Disclosure]) -> 
 
 
 def require_name(kind: str, private: set[str]) -> None:
-    """Parties and sites have a name, and it is private (EVENTS.md sections 1 and 2)."""
+    """Parties and sites have a name, and it is private (docs/events.md sections 1 and 2)."""
     if kind in ("party_registered", "site_registered") and "name" not in private:
         raise FormatError(
             "FIELD_MISSING",

@@ -1,4 +1,4 @@
-"""Trying events without a ledger: the real rules in an in-memory log (EVENTS.md section 10)."""
+"""Trying events: the real rules in an in-memory log (docs/events.md section 10)."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def _rows(view: View, reader: Reader) -> list[tuple[Markup, Markup]]:
     ]
 
 
-# The verdict, line by line (DESIGN.md section 6).
+# The verdict, line by line (docs/format.md, Verification).
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Composition: assays, moisture, origin shares, and the milligrams they give.
 
-wet = H2O + OTHER + the elements, exactly, always (DESIGN.md section 2).
+wet = H2O + OTHER + the elements, exactly, always (docs/events.md section 1).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The bodies of every kind of event, decoded, as frozen data (EVENTS.md section 2).
+"""The bodies of every kind of event, decoded, as frozen data (docs/events.md section 2).
 
 Inside a class the fields stand in the order of that page; masses are milligrams, shares ppb.
 """

@@ -12,7 +12,7 @@ def digits(data: bytes, count: int) -> str:
 
     Bits after the last digit are ignored; nothing is padded.
     Raises ValueError (a programmer's mistake) if `data` has fewer than 5 · count bits.
-    Source: Crockford base 32 alphabet; DESIGN.md section 7, EVENTS.md section 8.
+    Source: Crockford base 32 alphabet; docs/format.md, Names made from hashes.
     """
     spare_bits = len(data) * 8 - count * 5
     if count < 0 or spare_bits < 0:

@@ -1,4 +1,4 @@
-"""The envelope of an event: what a party states, decoded strictly (EVENTS.md section 1)."""
+"""The envelope of an event: what a party states, decoded strictly (docs/events.md section 1)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ledger.book import bodies, encoding, shape, shapes, vocabulary
 from ledger.book.shape import Field, Shape, invalid, join, listed, nested, pattern, word
 from ledger.errors import FormatError
 
-# Kinds that happen at a site carry `site` (marked S in EVENTS.md section 2).
+# Kinds that happen at a site carry `site` (marked S in docs/events.md section 2).
 SITE_KINDS: Final = frozenset(
     {
         "lot_received", "assay_recorded", "run_recorded", "run_finalized", "scrap_declared",
@@ -163,8 +163,9 @@ def decode(payload: dict[str, Any], *, signed: bool, trial: bool = False) -> Eve
     """An event from the object a party sent.
 
     signed: the payload of a statement (`_sd` instead of `private`). trial: a dry run, in which
-    `log`, `id`, keys and proofs may be absent (EVENTS.md section 10); absent log and id are "".
-    Raises FormatError with the first refusal of step 1 of EVENTS.md section 9; the evidence a
+    `log`, `id`, keys and proofs may be absent (docs/events.md section 10); absent log and id
+    are "".
+    Raises FormatError with the first refusal of stage 1 of docs/events.md section 9; the evidence a
     class needs depends on the log's parameters and is checked by `rules.admit`.
     """
     kind = payload.get("kind")
@@ -193,7 +194,7 @@ def parse(data: bytes, *, signed: bool, trial: bool = False) -> Event:
 
 
 def check_size(size: int) -> None:
-    """FormatError EVENT_TOO_LARGE for an event of more than 32 KiB (EVENTS.md section 9)."""
+    """FormatError EVENT_TOO_LARGE for an event of more than 32 KiB (docs/events.md section 9)."""
     if size > encoding.EVENT_MAX_BYTES:
         raise FormatError(
             "EVENT_TOO_LARGE",

@@ -1,7 +1,7 @@
 """Balances: substance -> line -> milligrams, and taking from them by largest remainder.
 
 A line is an origin, or origin/claim: "POST", "PRE/sold", "POST/ABCDEFGHJKMN"; "-" for OTHER and
-H2O. Zero lines are never kept. Source: DESIGN.md section 3, EVENTS.md section 3.2.
+H2O. Zero lines are never kept. Source: docs/format.md, book; docs/events.md section 3.2.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def held_mg(balances: Balances, serial: str) -> dict[str, dict[str, int]]:
 def attribute(pool: Lines, parts_mg: Iterable[int]) -> list[Lines]:
     """Sequential largest remainder: each part takes in turn from what is left, the last the rest.
 
-    The parts sum to the pool, so rows and columns are exact. Source: EVENTS.md section 3.6.
+    The parts sum to the pool, so rows and columns are exact. Source: docs/events.md section 3.6.
     """
     left = dict(pool)
     shares = []

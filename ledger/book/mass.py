@@ -1,6 +1,6 @@
 """Exact quantities: milligrams, parts per billion, largest remainder, floored percentages.
 
-Integers only. Rounding always goes against the claim (DESIGN.md section 2, EVENTS.md section 1).
+Integers only. Rounding always goes against the claim (docs/events.md section 1).
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def parse_mass(value: object, field: str, *, zero: bool = False) -> int:
     """Milligrams of a mass as written: "24.98 t", "24 980 kg", "9 g", "5 mg" or a bare integer.
 
     zero: whether 0 is allowed. Raises FormatError NUMBER_NOT_EXACT, UNIT_UNKNOWN or FIELD_INVALID.
-    Source: EVENTS.md section 1, Numbers.
+    Source: docs/events.md section 1, Numbers.
     """
     mass_mg = _quantity(value, field, _MG_PER, _MASS_HINT)
     if mass_mg == 0 and not zero:
@@ -128,7 +128,7 @@ def largest_remainder(amount: int, weights: Sequence[int]) -> list[int]:
 
     Line i gets floor(amount * weight_i / total); what is left over goes one by one to the largest
     remainders, equal remainders to the line that comes first. All zero weights take only 0.
-    Source: EVENTS.md section 3.2 (LR).
+    Source: docs/events.md section 3.2 (LR).
     """
     total = sum(weights)
     if amount == total:
@@ -153,7 +153,7 @@ def largest_remainder(amount: int, weights: Sequence[int]) -> list[int]:
 def percent_floor(part: int, whole: int) -> str:
     """`part / whole` as a percentage with two decimals, rounded down; "0.00" of nothing.
 
-    Source: EVENTS.md section 8: floor(10000 * part / whole) / 100.
+    Source: docs/events.md section 8: floor(10000 * part / whole) / 100.
     """
     hundredths = 10_000 * part // whole if whole else 0
     return f"{hundredths // 100}.{hundredths % 100:02d}"

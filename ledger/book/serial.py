@@ -1,6 +1,6 @@
 """Certificate serials: 11 Crockford digits of a hash and a Luhn mod 32 check digit.
 
-Source: EVENTS.md section 8. Stored without hyphens, printed ABCD-EFGH-JKMN.
+Source: docs/events.md section 8. Stored without hyphens, printed ABCD-EFGH-JKMN.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a JSON object must look like, as a table, and the decoder that walks it.
 
-An object is checked in a fixed order (EVENTS.md section 9): unknown names, missing names, each
+An object is checked in a fixed order (docs/events.md section 9): unknown names, missing names, each
 field in turn, then what joins fields.
 """
 

@@ -1,6 +1,6 @@
 """What the rules know of each object, as left by the entry that last touched it.
 
-Objects are addressed by the keys of an entry's `reads` (DESIGN.md section 4): "log", "party:…",
+Objects are addressed by the keys of an entry's `reads` (docs/format.md): "log", "party:…",
 "key:…", "site:…", "lot:…", "receipt:…", "run:…", "consignment:…", "certificate:…". States
 are frozen; `fold.after` makes the next one.
 """

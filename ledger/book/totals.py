@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ledger.book import assay, bodies, lines, mass, serial, state, vocabulary
 
-# Where grams under a serial still count as held (EVENTS.md section 8).
+# Where grams under a serial still count as held (docs/events.md section 8).
 _HOLDING: Final = ("lot:", "transit:", "sink:")
 
 

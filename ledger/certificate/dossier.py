@@ -8,7 +8,7 @@
 
 The whole file is canonical JSON (RFC 8785), so an entry's leaf bytes are the canonical bytes of
 its object. Entry 0 always stands in it. What is left out is not lost, only not proven: a verifier
-counts it as primary (DESIGN.md section 6).
+counts it as primary (docs/format.md, Verification).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Every line says what was shown and on whose word; what was not shown says so. Exit status:
 0 meets the policy, 1 refused, 2 unreadable, 3 consistent in itself but signed by nobody whom the
-policy names. Source: DESIGN.md section 6.
+policy names. Source: docs/format.md, Verification.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Example stories: a TOML file that people can read, turned into envelopes for the ledger.
 
 A story has a `title` and one `[[event]]` per event, in order: the members of an envelope
-(EVENTS.md section 1) as TOML tables, with these differences.
+(docs/events.md section 1) as TOML tables, with these differences.
 
 - `id` is absent: it is made of the title and the place of the event, so it never changes.
 - `log`, keys and proofs are absent: who replays the story knows its log and makes the keys.

@@ -29,7 +29,7 @@ Step = Callable[[draft.Draft], None]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Who may state it (step 4) and what it books (steps 6 to 9); evidence it needs (step 1)."""
+    """Who may state it (stage 4), what it books (stages 6 to 9), evidence it needs (stage 1)."""
 
     may: Step
     book: Step
@@ -101,7 +101,7 @@ def decide(
     """Book one event after the entries `reader` knows; it must have been admitted.
 
     at_ms: the recorded time. signer: None only in a dry run, which needs no signatures.
-    Raises the first refusal of steps 3 to 9 of EVENTS.md section 9.
+    Raises the first refusal of stages 3 to 9 of docs/events.md section 9.
     """
     work = draft.Draft(event, at_ms, reader, trial=signer is None)
     work.read("log", state.Log)  # `admit` judged by its origin and parameters: it is used

@@ -1,4 +1,4 @@
-"""Rules for certificate_issued and certificate_revoked (EVENTS.md section 8).
+"""Rules for certificate_issued and certificate_revoked (docs/events.md section 8).
 
 Claim methods are data: rules 1 know `iso14021-batch` (controlled blending, per batch).
 """

@@ -1,6 +1,6 @@
 """Closing a run: weights, gains within tolerance, and sequential attribution.
 
-Source: EVENTS.md sections 3.4 to 3.6.
+Source: docs/events.md sections 3.4 to 3.6.
 """
 
 from __future__ import annotations

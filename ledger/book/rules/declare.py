@@ -1,4 +1,4 @@
-"""Rule for scrap_declared: the one event that changes an origin class (EVENTS.md section 6)."""
+"""Rule for scrap_declared, the one event that changes a class (docs/events.md section 6)."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def _check_exact(account: str, mass_mg: int) -> None:
         )
 
 
-# Refusals about lots that several rules share, in the order of EVENTS.md section 9, step 7.
+# Refusals about lots that several rules share, in the order of docs/events.md section 9, stage 7.
 
 
 def lot_name(lot: str) -> str:

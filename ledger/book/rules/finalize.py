@@ -1,4 +1,4 @@
-"""Rule for run_finalized: a run's outputs restated by their final assay (EVENTS.md section 5)."""
+"""Rule for run_finalized: outputs restated by their final assay (docs/events.md section 5)."""
 
 from __future__ import annotations
 

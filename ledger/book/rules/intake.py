@@ -1,4 +1,4 @@
-"""What a run takes and makes, found and checked lot by lot (EVENTS.md section 9, steps 6 and 7)."""
+"""What a run takes and makes, checked lot by lot (docs/events.md section 9, stages 6 and 7)."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def heel_lot(site: str, equipment: str) -> str:
 
 
 def check_lots(work: Work) -> None:
-    """Step 7, lot by lot in the order of the body."""
+    """Stage 7, lot by lot in the order of the body."""
     for source in work.sources:
         unnamed = source.path == "body.equipment"
         if not unnamed:

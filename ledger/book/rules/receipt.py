@@ -1,4 +1,4 @@
-"""Rules for lot_received and assay_recorded (EVENTS.md sections 1, 2 and 5)."""
+"""Rules for lot_received and assay_recorded (docs/events.md sections 1, 2 and 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules for log_opened, policy_set, parties, keys and sites (EVENTS.md section 2)."""
+"""Rules for log_opened, policy_set, parties, keys and sites (docs/events.md section 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rule for run_recorded: take, pool, out, close, attribute (EVENTS.md section 3)."""
+"""Rule for run_recorded: take, pool, out, close, attribute (docs/events.md section 3)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ledger.errors import RuleError
 
 
 def record(draft: Draft) -> None:
-    """Book a run. Raises the first refusal in the order of EVENTS.md section 9."""
+    """Book a run. Raises the first refusal in the order of docs/events.md section 9."""
     body = draft.event.body
     assert isinstance(body, bodies.RunRecorded)
     work = Work(draft, body)

@@ -1,4 +1,4 @@
-"""Rules for lot_dispatched, lot_returned and lot_arrived (EVENTS.md sections 2, 7 and 8)."""
+"""Rules for lot_dispatched, lot_returned and lot_arrived (docs/events.md sections 2, 7 and 8)."""
 
 from __future__ import annotations
 

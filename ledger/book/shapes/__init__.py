@@ -1,4 +1,4 @@
-"""The shape of every kind of event's body, as a table (EVENTS.md section 2).
+"""The shape of every kind of event's body, as a table (docs/events.md section 2).
 
 A new kind of event is one class in bodies.py, one shape and one row of `SHAPES`.
 """
@@ -32,7 +32,7 @@ SHAPES: Final[dict[str, Shape]] = {
     "certificate_revoked": certificates.CERTIFICATE_REVOKED,
 }
 
-# A dry run needs no keys (EVENTS.md section 10).
+# A dry run needs no keys (docs/events.md section 10).
 TRIAL_SHAPES: Final[dict[str, Shape]] = SHAPES | {
     "party_registered": registers.PARTY_ON_TRIAL,
     "key_added": registers.KEY_ON_TRIAL,

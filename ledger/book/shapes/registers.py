@@ -18,7 +18,7 @@ from ledger.book.bodies import (
 from ledger.book.shape import Field, Shape, listed, nested, pattern, word
 from ledger.book.shapes import fields
 
-# Parameters of the log (EVENTS.md section 2, policy_set): ppb, mg, words.
+# Parameters of the log (docs/events.md section 2, policy_set): ppb, mg, words.
 _EVIDENCE_TYPES = listed(word(vocabulary.EVIDENCE_TYPES), most=16)
 EVIDENCE_PARAMETER = Shape(
     dict,
