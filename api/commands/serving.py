@@ -15,7 +15,7 @@ from ledger.service import Ledger
 
 # The writer gives up the interpreter at every database call; with the default of 5 ms it would wait
 # that long to get it back from a busy event loop, a dozen times for each commit.
-SWITCH_INTERVAL_S: Final = 0.0002
+SWITCH_INTERVAL_S: Final = 0.001
 
 
 def serve(arguments: argparse.Namespace) -> int:
