@@ -60,6 +60,12 @@ def _private_name_is_no_word(envelope: Envelope) -> bool:
     return isinstance(private, dict) and "_sd" in private
 
 
+def _no_minimum_for_splits(envelope: Envelope) -> bool:
+    parameters = _body(envelope).get("parameters")
+    minimum = parameters.get("split_minimum") if isinstance(parameters, dict) else None
+    return minimum in (0, "0 t", "0 kg", "0 g", "0 mg")
+
+
 REGISTRATION = {"country": "CN", "roles": ["lab"], "custody": "operator", "share": "open"}
 NOTHING_STAMPED = {"run": "HB01/R-1", "step": "STAMP", "scope": "CAST", "inputs": [], "outputs": []}
 
@@ -101,6 +107,18 @@ DIVERGENCES = (
         _registered(private={"_sd": "a name that RFC 9901 keeps for itself"}),
         oracle="",
         ledger="FIELD_INVALID",
+    ),
+    Divergence(
+        21,
+        _no_minimum_for_splits,
+        {
+            "kind": "policy_set",
+            "party": "OPERATOR",
+            "occurred_at": "2026-03-03T00:00:00Z",
+            "body": {"parameters": {"split_minimum": 0}, "tables": {}},
+        },
+        oracle="FIELD_INVALID",
+        ledger="",
     ),
 )
 
