@@ -247,7 +247,7 @@ class Sequencer:
                 return n
             if key in work.before:
                 n, _, leaf = work.before[key]
-                self._compare_with_log(work, n, leaf, submission)
+                compare_with_log(work.connection, self.log_id, n, leaf, submission)
                 return n
             outcome = _judge(rules.decide, event, work.now_ms, work.memory, submission.signer)
             return self._accept(work, submission, outcome)
@@ -255,14 +255,6 @@ class Sequencer:
             raise
         except LedgerError as error:
             return error
-
-    def _compare_with_log(self, work: _Work, n: int, leaf: bytes, submission: Submission) -> None:
-        payload = dict(encoding.decode_object(jose.parse(entry.parse(leaf).statement).payload))
-        sent = content(submission)
-        if submission.sent is not None:
-            texts = entries.read_disclosures(work.connection, self.log_id, n)
-            payload = unconcealed(payload, [entry.disclosure(text) for text in texts], sent)
-        entry.refuse_other_content(payload, sent, submission.event.id)
 
     def _accept(self, work: _Work, submission: Submission, outcome: Outcome) -> int:
         event, head = submission.event, work.head
@@ -373,6 +365,18 @@ def _unknown(error: Exception) -> LedgerError:
 def content(submission: Submission) -> dict[str, Any]:
     """What a retry is compared on: the envelope as sent, or the signed payload."""
     return submission.event.payload if submission.sent is None else submission.sent
+
+
+def compare_with_log(
+    connection: Connection, log_id: str, n: int, leaf: bytes, submission: Submission
+) -> None:
+    """ConflictError IDEMPOTENCY_CONFLICT unless entry n says what is submitted under its id."""
+    payload = dict(encoding.decode_object(jose.parse(entry.parse(leaf).statement).payload))
+    sent = content(submission)
+    if submission.sent is not None:
+        texts = entries.read_disclosures(connection, log_id, n)
+        payload = unconcealed(payload, [entry.disclosure(text) for text in texts], sent)
+    entry.refuse_other_content(payload, sent, submission.event.id)
 
 
 def unconcealed(

@@ -23,7 +23,7 @@ from ledger import entry, keys, statements
 from ledger.book import bodies, crockford, encoding, events, fold, jose, rules, state, vocabulary
 from ledger.book.rules.draft import Outcome
 from ledger.errors import FormatError, RuleError
-from ledger.sequencer import Accepted, Result, Sequencer, Submission
+from ledger.sequencer import Accepted, Result, Sequencer, Submission, compare_with_log
 from ledger.settings import Settings
 from ledger.store import engine as engines
 from ledger.store import entries, objects, tables, writes
@@ -201,8 +201,9 @@ class Ledger:
         texts = value.get("disclosures", [])
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
             raise FormatError(
-                "FIELD_INVALID", "disclosures: want a list of strings", field="disclosures"
-            )
+                "FIELD_INVALID", "disclosures: want a list of strings", field="disclosures",
+                hint="send the disclosures as the base64url texts whose digests were signed",
+            )  # fmt: skip
         found = entry.match_disclosures(event, texts)
         _check_disclosed(event, found)
         require_name(event.kind, {d.name for d in found})
@@ -288,13 +289,23 @@ class Ledger:
         return result
 
     def dry_run(self, submission: Submission) -> Outcome:
-        """What the rules would book now; nothing is written. Raises the refusal."""
+        """What the rules would book now, or have booked under this id; nothing is written.
+
+        Raises the refusal.
+        """
+        event = submission.event
         with engines.reading(self.engine) as connection:
             reader = objects.Objects(self.log_id, connection, {})
-            reader.prefetch(fold.mentioned(submission.event), fold.uses(submission.event))
-            rules.admit(submission.event, reader)
+            reader.prefetch(fold.mentioned(event), fold.uses(event))
+            rules.admit(event, reader)
+            for n, _, leaf in entries.find_events(
+                connection, self.log_id, [(event.party, event.id)]
+            ).values():
+                compare_with_log(connection, self.log_id, n, leaf, submission)
+                recorded = entry.parse(leaf)
+                return Outcome(recorded.book, recorded.lots, recorded.reads)
             now_ms = time.time_ns() // 1_000_000
-            outcome = rules.decide(submission.event, now_ms, reader, submission.signer)
+            outcome = rules.decide(event, now_ms, reader, submission.signer)
             head = entries.read_head(connection, self.log_id)
         # The entry it would make may be too large.
         size = head.size if head else 0
@@ -342,10 +353,10 @@ def require_name(kind: str, private: set[str]) -> None:
         )
 
 
-def parties_of(found: entry.Entry, sender: str = "") -> set[str]:
+def parties_of(found: entry.Entry) -> set[str]:
     """The parties of an event: who states it, and who stands on its other side."""
     event, body = found.event, found.event.body
-    parties = {event.party, sender}
+    parties = {event.party}
     match body:
         case bodies.LotDispatched(to=partner):
             parties.add(partner.party or "")

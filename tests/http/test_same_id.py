@@ -196,3 +196,14 @@ def test_a_statement_is_compared_by_its_payload_as_signed(door: Door) -> None:
     other = statements.sign({**envelope, "occurred_at": "2026-03-02T09:15:00Z"}, key).as_dict()
     assert door.post(orjson.dumps(first), "TONGLING").status_code == 201
     refused(door.post(other, "TONGLING"), "IDEMPOTENCY_CONFLICT", "occurred_at")
+
+
+def test_a_dry_run_of_a_recorded_event_shows_what_was_booked(door: Door) -> None:
+    envelope = door.at("HF01", "lot_received", received(f"HF01/{door.name('L')}"), "waste_note")
+    tried = door.send(envelope, dry_run=True).json()
+    door.ok(envelope)
+    again = door.send(envelope, dry_run=True)
+    assert again.status_code == 200
+    assert again.json()["book"] == tried["book"]
+    other = {**envelope, "body": {**envelope["body"], "mass": "11 t"}}
+    refused(door.send(other, dry_run=True), "IDEMPOTENCY_CONFLICT", "body.mass")

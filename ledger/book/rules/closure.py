@@ -113,8 +113,7 @@ def check_gains(
                 raise _gain(element, gained[element], allowed_mg + silent_mg)
     shared_mg = _silent_mg(parts, above)
     if sum(above.values()) > shared_mg:
-        element = min(above)
-        raise _gain(element, sum(above.values()), shared_mg)
+        raise _gain(" and ".join(above), sum(above.values()), shared_mg)
 
 
 def _silent_mg(parts: Iterable[Part], elements: Iterable[str]) -> int:
