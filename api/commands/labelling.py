@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from api.commands.ledgers import where
 from labels import payload, qr
@@ -44,16 +46,25 @@ def lot_label(ledger: Ledger, lot: str) -> tuple[str, qr.LabelText]:
     view = reports.lot_view(ledger, lot)
     material = view["material"]
     named = f"{material['metal']} {material['form']}" if material else view["role"]
-    lines = []
-    for element in view["elements"][:1]:
-        post = element["origins"].get("POST", {"percent": "0.00"})["percent"]
-        lines.append(f"at least {post} % post-consumer {element['substance']}")
     text = payload.lot_payload(ledger.host, lot, reports.lot_leaf_hash(ledger, lot))
     heat = view["made_by"].rpartition("/")[2] if "/" in view["made_by"] else ""
     weight = mass.format_mass(view["wet_mg"] or view["made_mg"])
     caption = "Heat" if view["step"] in vocabulary.FURNACE else "Run"
-    origins = lines[0] if lines else ""
-    return text, qr.LabelText(lot, named, weight, heat, origins, heat_caption=caption)
+    line = percent_line(view)
+    return text, qr.LabelText(lot, named, weight, heat, line, heat_caption=caption)
+
+
+def percent_line(view: Mapping[str, Any]) -> str:
+    """The lot's own certified figure; what is not certified is called origin, or left out."""
+    for found in view["certificates"]:
+        if found["here_mg"] and found["status"] == "VALID":
+            share = f"at least {found['here_percent']} % of the {found['substance']} certified"
+            return f"{share}, {serial.printed(found['serial'])}"
+    if view["assay_grade"] == "provisional" or not view["elements"]:
+        return ""
+    element = view["elements"][0]
+    post = element["origins"].get("POST", {"percent": "0.00"})["percent"]
+    return f"{element['substance']}: {post} % post-consumer by origin"
 
 
 def certificate_label(ledger: Ledger, number: str) -> tuple[str, qr.LabelText]:
