@@ -59,14 +59,14 @@ def fingerprint(leaf_hash: bytes) -> str:
 def lot_payload(host: str, lot_id: str, first_leaf_hash: bytes) -> str:
     """The text of a lot's label; `first_leaf_hash` is that of the entry that made the lot."""
     lot = shapes.NAMED(lot_id, "lot")
-    return f"{SCHEME}{_capitals(host)}/L/{lot}/{fingerprint(first_leaf_hash)}"
+    return f"{SCHEME}{capitals(host)}/L/{lot}/{fingerprint(first_leaf_hash)}"
 
 
 def certificate_payload(host: str, serial_text: str) -> str:
     """The text of a certificate's label; the serial may be given as stored or as printed."""
     printed = _PRINTED_SERIAL.fullmatch(serial_text)
     stored = serial_text.replace("-", "") if printed else serial_text
-    return f"{SCHEME}{_capitals(host)}/C/{serial.parse(stored, 'serial')}"
+    return f"{SCHEME}{capitals(host)}/C/{serial.parse(stored, 'serial')}"
 
 
 def check_text(text: str) -> None:
@@ -103,6 +103,7 @@ def _host(host: str) -> str:
     return host
 
 
-def _capitals(host: str) -> str:
+def capitals(host: str) -> str:
+    """A host as labels write it. Raises FormatError unless it is one."""
     # Outside ASCII, capitals can be another name: "straße" would become "STRASSE".
     return _host(host.upper() if host.isascii() else host)
