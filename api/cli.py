@@ -169,6 +169,12 @@ COMMANDS: Final[dict[str, Command]] = {
         "labelling.label",
         (*_DATA, _arg("subject", metavar="LOT|SERIAL"), _arg("--out", metavar="FILE.png|FILE.svg")),
     ),
+    "config show": Command(
+        "print every setting and where it comes from; secrets are hidden",
+        "remelt config show\nremelt config show --json",
+        "operating.config_show",
+        (*_DATA, _JSON),
+    ),
     "db upgrade": Command(
         "bring the database's tables up to date",
         "remelt db upgrade --data /srv/remelt",

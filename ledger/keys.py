@@ -1,7 +1,9 @@
 """Private keys at rest: the log's, the operator's, and those of custodial parties.
 
-Files are created with mode 0600 in a directory of mode 0700. Keys of custodial parties lie in the
-database, sealed with AES-256-GCM under the master key; the kid is bound in as associated data.
+Files are created with mode 0600 in a directory of mode 0700; the environment may hold the log's,
+the operator's and the master key in their place (ledger/settings.py). Keys of custodial parties lie
+in the database, sealed with AES-256-GCM under the master key; the kid is bound in as associated
+data.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ledger.book import jose
-from ledger.errors import CorruptError
+from ledger.errors import CorruptError, RuleError
 from ledger.settings import Settings
 from ledger.tlog import note
 
@@ -56,8 +58,31 @@ def _read_text(path: Path, what: str) -> str:
     return _read(path, what).decode("ascii", errors="replace").strip()
 
 
+def refuse_leftovers(settings: Settings) -> None:
+    """RuleError SETTING_INVALID if there are key files where a new log is about to make its own."""
+    held = {"log.key": settings.log_key, "operator.pem": settings.operator_key}
+    held["master.key"] = settings.master_key
+    found = [name for name in held if not held[name] and (settings.keys / name).exists()]
+    if found:
+        raise RuleError(
+            "SETTING_INVALID",
+            f"{settings.keys}: there are keys already: {', '.join(sorted(found))}",
+            hint="a log is never opened twice: choose another data directory; if these keys belong "
+            "to no log, or to one that was never finished, move them away first",
+        )
+
+
 def create_log_key(settings: Settings, origin: str) -> note.Signer:
-    """Make the log's Ed25519 key, named like its origin."""
+    """Make the log's Ed25519 key, named like its origin, unless the environment holds one."""
+    if settings.log_key:
+        signer = load_log_key(settings)
+        if signer.name != origin:
+            raise RuleError(
+                "SETTING_INVALID",
+                f"REMELT_LOG_KEY: a key named {signer.name}, want one named {origin}",
+                hint="unset it, and `remelt init` makes one",
+            )
+        return signer
     skey = note.generate_skey(origin, secrets.token_bytes(32))
     write_secret(settings.keys / "log.key", skey.encode() + b"\n")
     return note.parse_skey(skey)
@@ -65,7 +90,24 @@ def create_log_key(settings: Settings, origin: str) -> note.Signer:
 
 def load_log_key(settings: Settings) -> note.Signer:
     """The log's signing key."""
-    return note.parse_skey(_read_text(settings.keys / "log.key", "log key"))
+    return note.parse_skey(settings.log_key or _read_text(settings.keys / "log.key", "log key"))
+
+
+def create_operator_key(settings: Settings) -> ec.EllipticCurvePrivateKey:
+    """Make the operator's key, unless the environment holds one."""
+    held = load_operator_key(settings) if settings.operator_key else None
+    if held is None:
+        held = new_party_key()
+        save_party_key(settings.keys / "operator.pem", held)
+    return held
+
+
+def load_operator_key(settings: Settings) -> ec.EllipticCurvePrivateKey | None:
+    """The operator's key; None where it is kept elsewhere."""
+    path = settings.keys / "operator.pem"
+    if settings.operator_key:
+        return _from_pem(settings.operator_key.encode(), "REMELT_OPERATOR_KEY")
+    return load_party_key(path) if path.exists() else None
 
 
 def new_party_key() -> ec.EllipticCurvePrivateKey:

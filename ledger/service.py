@@ -69,6 +69,7 @@ _ANY_KEY: Final = {
 def create(settings: Settings, origin: str, operator: str, parameters: Mapping[str, Any]) -> Ledger:
     """Open a new log: tables, keys, and entry 0. Refuses to touch an existing one."""
     check_names(origin, operator)
+    keys.refuse_leftovers(settings)
     upgrade(settings)
     log_id = log_id_of(origin)
     engine = engines.connect(settings.database)
@@ -76,13 +77,12 @@ def create(settings: Settings, origin: str, operator: str, parameters: Mapping[s
         if entries.log_ids(connection):
             raise RuleError(
                 "SETTING_INVALID",
-                f"{settings.database}: there is a log already",
+                f"{settings.shown_database}: there is a log already",
                 hint="choose another data directory; a log is never opened twice",
             )
     signer = keys.create_log_key(settings, origin)
     keys.create_master_key(settings)
-    operator_key = keys.new_party_key()
-    keys.save_party_key(settings.keys / "operator.pem", operator_key)
+    operator_key = keys.create_operator_key(settings)
     body = {
         "origin": origin,
         "log_key": signer.verifier.vkey,
@@ -141,7 +141,7 @@ class Ledger:
         if head is None:
             raise RuleError(
                 "SETTING_INVALID",
-                f"{settings.database}: {len(found)} logs, want one",
+                f"{settings.shown_database}: {len(found)} logs, want one",
                 hint="create one with `remelt init`",
             )
         signer = keys.load_log_key(settings)
@@ -265,9 +265,9 @@ class Ledger:
         return isinstance(found, state.Key) and found.revoked
 
     def _held_keys(self, party: str) -> Iterator[ec.EllipticCurvePrivateKey]:
-        path = self.settings.keys / "operator.pem"
-        if party == self.operator and path.exists():
-            yield keys.load_party_key(path)
+        own = keys.load_operator_key(self.settings) if party == self.operator else None
+        if own is not None:
+            yield own
         c = tables.party_keys.c
         query = select(c.kid, c.sealed).where(c.log_id == self.log_id, c.party == party)
         with engines.reading(self.engine) as connection:

@@ -40,7 +40,7 @@ def init(arguments: argparse.Namespace) -> int:
 def db_upgrade(arguments: argparse.Namespace) -> int:
     found = where(arguments)
     service.upgrade(found)
-    print(f"{found.database}: tables are up to date")
+    print(f"{found.shown_database}: tables are up to date")
     return 0
 
 

@@ -13,7 +13,7 @@ import orjson
 
 from api.commands import output, trying
 from api.commands.ledgers import where
-from ledger import keys, reports, statements
+from ledger import keys, reports, settings, statements
 from ledger.book import encoding, serial
 from ledger.errors import FormatError, LedgerError
 from ledger.sequencer import Accepted
@@ -61,7 +61,7 @@ def _sender(arguments: argparse.Namespace) -> Any:
         ledger = Ledger.open(where(arguments))
         ledger.sequencer.start()
         return lambda row: _place(ledger.record(row, ledger.operator))
-    api_key = arguments.api_key or os.environ.get("REMELT_API_KEY", "")
+    api_key = arguments.api_key or settings.value("REMELT_API_KEY")
     client = httpx.Client(
         base_url=arguments.url, headers={"Authorization": f"Bearer {api_key}"}, timeout=60
     )
