@@ -205,7 +205,7 @@ class Ledger:
                 hint="send the disclosures as the base64url texts whose digests were signed",
             )  # fmt: skip
         found = entry.match_disclosures(event, texts)
-        _check_disclosed(event, found)
+        _check_disclosed(found)
         require_name(event.kind, {d.name for d in found})
         jwk = self._jwk(jws.kid)
         valid = jwk is not None and jose.verifies(jws, jwk)
@@ -328,7 +328,7 @@ class Ledger:
         return head
 
 
-def _check_disclosed(event: events.Event, disclosed: list[entry.Disclosure]) -> None:
+def _check_disclosed(disclosed: list[entry.Disclosure]) -> None:
     """What a party discloses obeys the rules of `private`, as if the server had concealed it."""
     if not disclosed:
         return
@@ -338,8 +338,7 @@ def _check_disclosed(event: events.Event, disclosed: list[entry.Disclosure]) -> 
             "FIELD_INVALID", "disclosures: a name stands in two of them", field="disclosures",
             hint="give each private field once",
         )  # fmt: skip
-    clear = {k: v for k, v in event.payload.items() if k not in ("_sd", "_sd_alg")}
-    events.decode({**clear, "private": private}, signed=False)
+    events.check_private(private, "private")
 
 
 def require_name(kind: str, private: set[str]) -> None:

@@ -59,6 +59,11 @@ def _integer(text: str) -> int | _Float:
     return int(text) if len(text) <= 20 and text != "-0" else _Float(text)
 
 
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=_Float, parse_int=_integer, parse_constant=_constant
+)
+
+
 def decode(data: bytes) -> Any:
     """The value of strict JSON bytes.
 
@@ -66,40 +71,49 @@ def decode(data: bytes) -> Any:
     (a float, an exponent, an integer of more than 20 characters), naming the field.
     """
     try:
+        # Canonical bytes name everything once and hold no half surrogates: most statements come so.
+        value = orjson.loads(data)
+        if canonical(value) == data and not _holds_float(value, DEPTH_MAX):
+            return value
+    except (orjson.JSONDecodeError, TypeError):
+        pass  # whatever is wrong, or merely spelt otherwise: the strict decoder tells
+    return _decode_strictly(data)
+
+
+def _decode_strictly(data: bytes) -> Any:
+    try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         _refuse(f"not UTF-8 at byte {error.start}", value=error.start)
-    floats: list[_Float] = []
-
-    def number(written: str) -> Any:
-        kept = _Float(written)
-        floats.append(kept)
-        return kept
-
-    def integer(written: str) -> Any:
-        value = _integer(written)
-        if isinstance(value, _Float):
-            floats.append(value)
-        return value
-
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_float=number,
-            parse_int=integer,
-            parse_constant=_constant,
-        )
+        value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         _refuse(f"not JSON: {error.msg} at character {error.pos}", value=error.pos)
     except RecursionError:
         _refuse("nested too deeply", hint=f"at most {DEPTH_MAX} levels")
-    _check_depth(value, DEPTH_MAX)
+    holds_float = _holds_float(value, DEPTH_MAX)
     if "\\u" in text:  # the only way to write half of a surrogate pair in valid UTF-8
         _check_surrogates(value)
-    if floats:
+    if holds_float:
         _refuse_float(value)
     return value
+
+
+def _holds_float(value: Any, depth: int) -> bool:
+    """Whether a number in it is not an exact integer; what is nested too deeply is refused."""
+    if depth < 0:
+        _refuse("nested too deeply", hint=f"at most {DEPTH_MAX} levels")
+    kind = type(value)
+    if kind is not dict and kind is not list:
+        return kind is float or kind is _Float
+    found = False
+    for member in value.values() if kind is dict else value:
+        kind = type(member)
+        if kind is dict or kind is list:
+            found = _holds_float(member, depth - 1) or found
+        elif kind is float or kind is _Float:
+            found = True
+    return found
 
 
 def _refuse_float(value: Any) -> NoReturn:
@@ -122,15 +136,6 @@ def _floats(value: Any, path: str) -> Any:
     elif isinstance(value, list):
         for i, member in enumerate(value):
             yield from _floats(member, f"{path}[{i}]")
-
-
-def _check_depth(value: Any, depth: int) -> None:
-    if depth < 0:
-        _refuse("nested too deeply", hint=f"at most {DEPTH_MAX} levels")
-    members = value.values() if type(value) is dict else value if type(value) is list else ()
-    for member in members:
-        if type(member) in (dict, list):
-            _check_depth(member, depth - 1)
 
 
 def _check_surrogates(value: Any) -> None:

@@ -76,7 +76,8 @@ def _kind(value: Any, path: str) -> str:
     return value
 
 
-def _private(value: Any, path: str) -> dict[str, Any]:
+def check_private(value: Any, path: str) -> dict[str, Any]:
+    """Private fields, 16 names with plain text at most. Raises FormatError FIELD_INVALID."""
     if not isinstance(value, dict) or len(value) > PRIVATE_NAMES_MAX:
         raise invalid(path, value, f"an object of at most {PRIVATE_NAMES_MAX} names")
     for name, member in value.items():
@@ -132,7 +133,7 @@ def _envelope(kind: object, signed: bool, trial: bool) -> Shape:
         fields.append(Field("_sd", _digests, required=False))
         fields.append(Field("_sd_alg", word(("sha-256",)), required=False))
     else:
-        fields.append(Field("private", _private, required=False))
+        fields.append(Field("private", check_private, required=False))
     return Shape(dict, tuple(fields), _digest_needs if signed else None)
 
 

@@ -87,6 +87,8 @@ def copy(balances: Balances) -> Balances:
 
 def take_lines(lines: Lines, mass_mg: int) -> Lines:
     """`mass_mg` of one substance, split over its lines by largest remainder."""
+    if len(lines) == 1 and mass_mg:
+        return dict.fromkeys(lines, mass_mg)
     order = sorted(lines, key=rank)
     parts = mass.largest_remainder(mass_mg, [lines[line] for line in order])
     return {line: part for line, part in zip(order, parts, strict=True) if part}
@@ -96,6 +98,8 @@ def take(balances: Balances, mass_mg: int) -> Balances:
     """`mass_mg` wet of a lot: split over substances (by code point), then over their lines."""
     order = sorted(balances)
     weights = [sum(balances[substance].values()) for substance in order]
+    if mass_mg == sum(weights):
+        return copy(balances)
     parts = mass.largest_remainder(mass_mg, weights)
     taken = {
         substance: take_lines(balances[substance], part)

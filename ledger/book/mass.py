@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from ledger.errors import FormatError
@@ -27,60 +28,52 @@ _SHARE_HINT: Final = 'write an exact content such as "96.4 %", "35 ppm", or inte
 
 def _quantity(value: object, field: str, units: dict[str, int], hint: str) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
-        if not 0 <= value <= MASS_MAX_MG:
-            raise FormatError(
-                "NUMBER_NOT_EXACT",
-                f"{field}: {value} is outside 0 to {MASS_MAX_MG}",
-                field=field,
-                value=value,
-                hint=hint,
-            )
-        return value
-    if not isinstance(value, str):
-        raise FormatError(
-            "FIELD_INVALID",
-            f"{field}: want a quantity, got {type(value).__name__}",
-            field=field,
-            value=value,
-            hint=hint,
-        )
-    match = _QUANTITY.fullmatch(value)
-    if match is None:
-        raise FormatError(
-            "NUMBER_NOT_EXACT",
-            f"{field}: not an exact number with a unit: {value[:_SHOWN_MAX]!r}",
-            field=field,
-            value=value,
-            hint=hint,
-        )
-    number, unit = match[1], match[2]
-    if unit not in units:
-        raise FormatError(
-            "UNIT_UNKNOWN",
-            f"{field}: unknown unit {unit[:_SHOWN_MAX]!r}, want one of {', '.join(units)}",
-            field=field,
-            value=value,
-            hint=hint,
-        )
-    return _scaled(str(number), units[unit], field, value, hint)
+        if 0 <= value <= MASS_MAX_MG:
+            return value
+        code, what = "NUMBER_NOT_EXACT", f"{value} is outside 0 to {MASS_MAX_MG}"
+    elif not isinstance(value, str):
+        code, what = "FIELD_INVALID", f"want a quantity, got {type(value).__name__}"
+    else:
+        read = _read if len(value) <= _SHOWN_MAX else _read.__wrapped__  # no books in the cache
+        quantity = read(value, units is _MG_PER)
+        if quantity is not None:
+            return quantity
+        code, what = _why_not(value, units)
+    raise FormatError(code, f"{field}: {what}", field=field, value=value, hint=hint)
 
 
-def _scaled(number: str, factor: int, field: str, value: str, hint: str) -> int:
+@lru_cache(maxsize=16_384)
+def _read(text: str, is_mass: bool) -> int | None:
+    """The quantity as written, in mg or ppb; None where `_why_not` has something to say."""
+    match, units = _QUANTITY.fullmatch(text), _MG_PER if is_mass else _PPB_PER
+    if match is None or match[2] not in units:
+        return None
+    whole, fraction = _digits(match[1])
+    if len(whole) > _WHOLE_MAX or len(fraction) > _DECIMALS_MAX:  # int() never reads a book
+        return None
+    quantity, rest = divmod(int(whole + fraction) * units[match[2]], 10 ** len(fraction))
+    return None if rest or quantity > MASS_MAX_MG else quantity
+
+
+def _digits(number: str) -> tuple[str, str]:
     whole, _, fraction = number.replace(" ", "").partition(".")
-    fraction = fraction.rstrip("0")
-    quantity, rest = 0, len(fraction) > _DECIMALS_MAX
-    if not rest and len(whole) <= _WHOLE_MAX:  # so that int() never reads a book of digits
-        quantity, rest = divmod(int(whole + fraction) * factor, 10 ** len(fraction))
-    if rest or len(whole) > _WHOLE_MAX or quantity > MASS_MAX_MG:
-        what = "is not a whole number of the smallest unit" if rest else "is too large"
-        raise FormatError(
-            "NUMBER_NOT_EXACT",
-            f"{field}: {value[:_SHOWN_MAX]} {what}",
-            field=field,
-            value=value,
-            hint=hint,
-        )
-    return quantity
+    return whole, fraction.rstrip("0")
+
+
+def _why_not(text: str, units: dict[str, int]) -> tuple[str, str]:
+    """Code and message for a text that is no quantity."""
+    match = _QUANTITY.fullmatch(text)
+    if match is None:
+        return "NUMBER_NOT_EXACT", f"not an exact number with a unit: {text[:_SHOWN_MAX]!r}"
+    if match[2] not in units:
+        unit = match[2][:_SHOWN_MAX]
+        return "UNIT_UNKNOWN", f"unknown unit {unit!r}, want one of {', '.join(units)}"
+    fraction = _digits(match[1])[1]
+    whole_units = len(fraction) <= _DECIMALS_MAX and (
+        int(fraction or "0") * units[match[2]] % 10 ** len(fraction) == 0
+    )
+    what = "is too large" if whole_units else "is not a whole number of the smallest unit"
+    return "NUMBER_NOT_EXACT", f"{text[:_SHOWN_MAX]} {what}"
 
 
 def parse_mass(value: object, field: str, *, zero: bool = False) -> int:
