@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import serialization
@@ -21,8 +21,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ledger.book import jose
 from ledger.errors import CorruptError, RuleError
-from ledger.settings import Settings
 from ledger.tlog import note
+
+if TYPE_CHECKING:  # a client that signs has no database, and settings know of one
+    from ledger.settings import Settings
 
 _NONCE_BYTES: Final = 12
 
