@@ -73,11 +73,19 @@ def add(balances: Balances, substance: str, line: str, mass_mg: int) -> None:
 def add_all(balances: Balances, more: Balances, sign: int = 1) -> None:
     """Add every line of `more`, times `sign`, in place."""
     for substance, page in more.items():
-        if substance in balances:
-            for line, mass_mg in page.items():
-                add(balances, substance, line, sign * mass_mg)
-        elif fresh := {line: sign * mass_mg for line, mass_mg in page.items() if mass_mg}:
-            balances[substance] = fresh
+        lines = balances.get(substance)
+        if lines is None:
+            if fresh := {line: sign * mass_mg for line, mass_mg in page.items() if mass_mg}:
+                balances[substance] = fresh
+            continue
+        for line, mass_mg in page.items():
+            balance = lines.get(line, 0) + sign * mass_mg
+            if balance:
+                lines[line] = balance
+            else:
+                lines.pop(line, None)
+        if not lines:
+            del balances[substance]
 
 
 def copy(balances: Balances) -> Balances:

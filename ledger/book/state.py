@@ -184,6 +184,11 @@ def account_deltas(book: Book, account: str) -> lines.Balances:
     """What the entry changed on an account."""
     deltas: lines.Balances = {}
     for substance, page in book.get(account, {}).items():
-        for line, shown in page.items():
-            lines.add(deltas, substance, line, shown[0] if isinstance(shown, list) else shown)
+        changes = {
+            line: delta
+            for line, shown in page.items()
+            if (delta := shown[0] if isinstance(shown, list) else shown)
+        }
+        if changes:
+            deltas[substance] = changes
     return deltas

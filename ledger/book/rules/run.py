@@ -48,6 +48,8 @@ def _take(work: Work) -> None:
 
 def _freed(draft: Draft, taken: lines.Balances) -> lines.Balances:
     """Certified grams used by another party come out free, unless their serial is REVOKED."""
+    if not lines.serials(taken):
+        return taken
     free: lines.Balances = {}
     for substance, page in taken.items():
         for line, mass_mg in page.items():
