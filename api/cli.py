@@ -105,6 +105,37 @@ COMMANDS: Final[dict[str, Command]] = {
         "party.apikey_revoke",
         (*_DATA, _arg("key_id")),
     ),
+    "person add": Command(
+        "let a person log in for a party; the password is asked for, or read from stdin",
+        "remelt person add wang.li HUAIBEI-AL\n"
+        "remelt person add auditor WATCHDOG --scope audit < password.txt",
+        "persons.add",
+        (
+            *_DATA,
+            _arg("name"),
+            _arg("party"),
+            _arg("--scope", nargs="+", default=["read"], metavar="SCOPE",
+                 help="record, read, audit (default: read)"),
+        ),
+    ),
+    "person list": Command(
+        "list who may log in",
+        "remelt person list",
+        "persons.list_all",
+        (*_DATA, _JSON),
+    ),
+    "person disable": Command(
+        "let a person in no longer, and end all their sessions",
+        "remelt person disable wang.li",
+        "persons.disable",
+        (*_DATA, _arg("name")),
+    ),
+    "person password": Command(
+        "give a person a new password, and end all their sessions",
+        "remelt person password wang.li",
+        "persons.password",
+        (*_DATA, _arg("name")),
+    ),
     "record": Command(
         "record events from a file, one JSON object per line (or a story in TOML)",
         "remelt record events.ndjson\n"

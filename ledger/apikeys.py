@@ -6,6 +6,7 @@ import base64
 import hashlib
 import secrets
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ PREFIX: Final = "rmk"
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Whom a request speaks for."""
+    """Whom a request speaks for. key_id: the API key's id, or @ and the name of a person."""
 
     party: str
     scopes: frozenset[str]
@@ -31,29 +32,17 @@ class Principal:
 
 def create(ledger: Ledger, party: str, scopes: list[str], label: str) -> str:
     """A new key for a party; its text is returned here and never again."""
-    unknown = [scope for scope in scopes if scope not in SCOPES]
-    if unknown or not scopes:
-        raise RuleError(
-            "PARAMETER_INVALID",
-            f"scopes: {', '.join(unknown) or 'none given'}, want some of {', '.join(SCOPES)}",
-            field="scopes",
-            value=" ".join(unknown),
-            hint="record states events, read shows a party its own, audit shows everything",
-        )
-    if ledger.find(f"party:{party}") is None:
-        raise RuleError(
-            "PARTY_UNKNOWN", f"no party {party} in this log", field="party", value=party,
-            hint="register it first (party_registered)",
-        )  # fmt: skip
+    kept_scopes = known_scopes(scopes)
+    known_party(ledger, party)
     key_id = secrets.token_hex(4)
     secret = base64.b32encode(secrets.token_bytes(20)).decode().lower()
     text = f"{PREFIX}_{key_id}_{secret}"
     row = {
         "log_id": ledger.log_id,
-        "key_hash": _hash(text),
+        "key_hash": key_hash(text),
         "key_id": key_id,
         "party": party,
-        "scopes": " ".join(sorted(set(scopes))),
+        "scopes": kept_scopes,
         "label": label,
         "created_ms": time.time_ns() // 1_000_000,
     }
@@ -62,16 +51,47 @@ def create(ledger: Ledger, party: str, scopes: list[str], label: str) -> str:
     return text
 
 
-def _hash(text: str) -> bytes:
+def known_scopes(scopes: Iterable[str]) -> str:
+    """Scopes as they are kept. RuleError PARAMETER_INVALID."""
+    given = sorted(set(scopes))
+    unknown = [scope for scope in given if scope not in SCOPES]
+    if unknown or not given:
+        raise RuleError(
+            "PARAMETER_INVALID",
+            f"scopes: {', '.join(unknown) or 'none given'}, want some of {', '.join(SCOPES)}",
+            field="scopes",
+            value=" ".join(unknown),
+            hint="record states events, read shows a party its own, audit shows everything",
+        )
+    return " ".join(given)
+
+
+def known_party(ledger: Ledger, party: str) -> str:
+    """The party, which has to be registered. RuleError PARTY_UNKNOWN."""
+    if ledger.find(f"party:{party}") is None:
+        raise RuleError(
+            "PARTY_UNKNOWN", f"no party {party} in this log", field="party", value=party,
+            hint="register it first (party_registered)",
+        )  # fmt: skip
+    return party
+
+
+def key_hash(text: str) -> bytes:
+    """What is kept of a key's text."""
     # 160 random bits need no slow hash; looking up by hash leaks nothing of the key by its timing.
     return hashlib.sha256(text.encode()).digest()
 
 
 def check(ledger: Ledger, text: str) -> Principal | None:
     """The principal of a key that exists and is not revoked."""
+    return by_hash(ledger, key_hash(text))
+
+
+def by_hash(ledger: Ledger, key_hash: bytes) -> Principal | None:
+    """The same, where only the hash of the key's text is known."""
     c = tables.api_keys.c
     query = select(c.party, c.scopes, c.key_id).where(
-        c.log_id == ledger.log_id, c.key_hash == _hash(text), c.revoked_ms.is_(None)
+        c.log_id == ledger.log_id, c.key_hash == key_hash, c.revoked_ms.is_(None)
     )
     with engines.reading(ledger.engine) as connection:
         row = connection.execute(query).one_or_none()

@@ -91,6 +91,13 @@ EVENT_CODES: Final[dict[str, Code]] = {
 DOOR_CODES: Final[dict[str, Code]] = {
     "AUTH_REQUIRED": Code(401, "no API key, or one that is not known"),
     "SCOPE_REQUIRED": Code(403, "the API key lacks the scope for this"),
+    "LOGIN_FAILED": Code(401, "no such name, password or API key"),
+    "LOGIN_NEEDS_TLS": Code(403, "a password may not travel over plain HTTP"),
+    "CSRF_FAILED": Code(403, "the request does not come from a page of this session"),
+    "RATE_LIMITED": Code(429, "too many requests of this key, person or address"),
+    "PERSON_UNKNOWN": Code(404, "nobody of this name may log in"),
+    "PERSON_DUPLICATE": Code(409, "somebody has this name already"),
+    "PASSWORD_INVALID": Code(422, "too short, too long or too easy a password"),
     "NOT_FOUND": Code(404, "nothing at this address"),
     "METHOD_NOT_ALLOWED": Code(405, "the address does not take this method"),
     "MEDIA_TYPE_UNSUPPORTED": Code(415, "the body is not of the type this address takes"),

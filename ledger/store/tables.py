@@ -2,7 +2,7 @@
 
 `entries` and `checkpoints` are the log; `tiles` and `head` follow from them. Everything else is a
 view that `remelt audit --rebuild-views` can drop and make again, except `disclosures` (erasable
-private fields), `api_keys` and `party_keys`.
+private fields), `api_keys`, `party_keys`, `people` and `sessions`.
 """
 
 from __future__ import annotations
@@ -134,6 +134,29 @@ party_keys: Final = Table(
     Column("kid", String(43), primary_key=True),
     Column("party", String(24), nullable=False),
     Column("sealed", LargeBinary, nullable=False),
+)
+people: Final = Table(
+    "people",
+    metadata,
+    _log_id(),
+    Column("name", String(64), primary_key=True),
+    Column("party", String(24), nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("disabled_ms", BigInteger),
+)
+sessions: Final = Table(
+    "sessions",
+    metadata,
+    _log_id(),
+    Column("token_hash", LargeBinary(32), primary_key=True),
+    Column("person", String(64)),
+    Column("key_hash", LargeBinary(32)),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("seen_ms", BigInteger, nullable=False),
+    Index("ix_sessions_log_id_person", "log_id", "person"),
+    Index("ix_sessions_log_id_key_hash", "log_id", "key_hash"),
 )
 
 VIEWS: Final = (objects, usage, touches, edges, certificates)
