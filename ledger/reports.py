@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from ledger import clock, entry
-from ledger.book import bodies, crockford, lines, mass, state
+from ledger.book import bodies, crockford, lines, mass, parties, state
 from ledger.book import totals as totals_
 from ledger.certificate import dossier as dossiers
 from ledger.certificate import policy as policies
 from ledger.errors import RuleError
-from ledger.service import Ledger, parties_of
+from ledger.service import Ledger
 from ledger.store import engine as engines
 from ledger.store import entries, objects
 from ledger.tlog import proof, tiles
@@ -35,26 +35,37 @@ def lot_view(ledger: Ledger, lot: str) -> dict[str, Any]:
                 value=lot,
                 hint="lots are written <site>/<name> in capitals",
             )
-        touched = entries.touching(connection, ledger.log_id, f"lot:{lot}")
-        first = entry.parse(entries.read_leaf(connection, ledger.log_id, touched[0]))
-        last = entry.parse(entries.read_leaf(connection, ledger.log_id, touched[-1]))
-        as_made = state.account_balances(first.book, f"lot:{lot}")
-        balances = found.balances or found.transit
+        row = entries.listed(connection, ledger.log_id, f"lot:{lot}")
+        made = entry.parse(entries.read_leaf(connection, ledger.log_id, row["made_n"]))
+        since = entry.parse(entries.read_leaf(connection, ledger.log_id, row["since_n"]))
+        # A lot that left is as heavy as it was; of one that was used up nothing is there to weigh.
+        held = found.balances or found.transit
+        shown = held or before(since.book, lot)
         return {
             "lot": lot,
-            "fingerprint": fingerprint(connection, ledger.log_id, touched[0]),
-            **_whereabouts(ledger, connection, found, last),
-            **_making(first, lot),
+            "fingerprint": fingerprint(connection, ledger.log_id, row["made_n"]),
+            **_whereabouts(ledger, connection, row, since),
+            **_making(made, lot),
             "role": found.role,
             "assay_grade": found.grade,
-            "wet_mg": lines.wet_mg(balances),
-            "made_mg": lines.wet_mg(as_made),
-            "elements": totals_.elements(balances or as_made),
-            "certificates": _certificates_on(ledger, connection, lot, balances, touched),
-            "balances": balances,
+            "wet_mg": lines.wet_mg(held if row["place"] == "consumed" else shown),
+            "made_mg": lines.wet_mg(state.account_balances(made.book, f"lot:{lot}")),
+            "elements": totals_.elements(shown),
+            "certificates": _certificates_on(ledger, connection, lot, shown),
+            "balances": held,
             "marks": list(found.marks),
-            "entries": touched,
+            "entries": entries.touching(connection, ledger.log_id, f"lot:{lot}"),
         }
+
+
+def before(book: state.Book, lot: str) -> lines.Balances:
+    """What a lot held before an entry that took everything of it."""
+    page = book.get(f"lot:{lot}", {})
+    held = {
+        substance: {line: shown[1] - shown[0] for line, shown in page[substance].items()}
+        for substance in page
+    }
+    return {substance: {k: mg for k, mg in page.items() if mg} for substance, page in held.items()}
 
 
 def _object(ledger: Ledger, connection: Connection, key: str) -> state.State | None:
@@ -68,34 +79,45 @@ def fingerprint(connection: Connection, log_id: str, n: int) -> str:
     return crockford.digits(leaf_hash, FINGERPRINT_DIGITS)
 
 
+_BY: Final = {
+    bodies.RunRecorded: "run",
+    bodies.LotDispatched: "consignment",
+    bodies.LotArrived: "consignment",
+    bodies.LotReturned: "consignment",
+}
+
+
 def _whereabouts(
-    ledger: Ledger, connection: Connection, lot: state.Lot, last: entry.Entry
+    ledger: Ledger, connection: Connection, row: dict[str, Any], since: entry.Entry
 ) -> dict[str, Any]:
     """Whether it lies, is on the road, was used up or left, since when, and by what."""
-    body, where = last.event.body, "lying"
-    if lot.transit:
-        where = "road"
-    elif not lot.balances:
-        away = isinstance(body, bodies.LotDispatched) and body.to.external
-        where = "left" if away else "consumed"
-    by = {
-        bodies.RunRecorded: "run",
-        bodies.LotDispatched: "consignment",
-        bodies.LotArrived: "consignment",
-        bodies.LotReturned: "consignment",
-    }.get(type(body), "")
-    site = _object(ledger, connection, f"site:{lot.at_site}")
+    site = _object(ledger, connection, f"site:{row['site']}")
+    by = _BY.get(type(since.event.body), "")
     return {
-        "state": where,
-        "state_since_ms": last.event.occurred_at_ms,
-        "state_by": getattr(body, by) if by else "",
-        "at_site": lot.at_site,
+        "state": row["place"],
+        "state_since_ms": row["since_ms"],
+        "state_by": getattr(since.event.body, by) if by else "",
+        "at_site": row["site"],
         "party": site.party if isinstance(site, state.Site) else "",
         "zone": site.zone if isinstance(site, state.Site) else "UTC",
     }
 
 
-def _making(first: entry.Entry, lot: str) -> dict[str, Any]:
+def as_it_went(ledger: Ledger, view: Mapping[str, Any]) -> lines.Balances:
+    """What the entry took that emptied a lot; view: of `lot_view`."""
+    with engines.reading(ledger.engine) as connection:
+        for n in reversed(view["entries"]):
+            found = entry.parse(entries.read_leaf(connection, ledger.log_id, n))
+            deltas = state.account_deltas(found.book, f"lot:{view['lot']}")
+            if lines.wet_mg(deltas) < 0:
+                return {
+                    substance: {line: -mg for line, mg in page.items()}
+                    for substance, page in deltas.items()
+                }
+    return {}
+
+
+def making(first: entry.Entry, lot: str) -> dict[str, Any]:
     """What made the lot: a receipt, or a run with its step; and what the goods are called."""
     body, material, made_by, step = first.event.body, None, "", ""
     if isinstance(body, bodies.LotReceived):
@@ -116,21 +138,10 @@ def _making(first: entry.Entry, lot: str) -> dict[str, Any]:
 
 
 def _certificates_on(
-    ledger: Ledger,
-    connection: Connection,
-    lot: str,
-    balances: lines.Balances,
-    touched: Iterable[int],
+    ledger: Ledger, connection: Connection, lot: str, balances: lines.Balances
 ) -> list[dict[str, Any]]:
     """Certificates with grams on the lot, and those once issued on it; the lot's own figure."""
-    named: dict[str, int] = dict.fromkeys(lines.serials(balances), 0)
-    for n in touched:
-        for page in (
-            entry.parse(entries.read_leaf(connection, ledger.log_id, n))
-            .book.get(f"lot:{lot}", {})
-            .values()
-        ):
-            named |= {s: 0 for line in page if (s := lines.serial_of(line))}
+    named = entries.serials_on(connection, ledger.log_id, lot)
     shown = []
     for number in named:
         view = entries.read_certificate(connection, ledger.log_id, number)
@@ -249,27 +260,14 @@ def lot_leaf_hash(ledger: Ledger, lot: str) -> bytes:
 
 def concerned(ledger: Ledger, ns: Iterable[int]) -> set[str]:
     """The parties of these entries: who may read them."""
-    parties: set[str] = set()
     with engines.reading(ledger.engine) as connection:
-        for n in ns:
-            found = entry.parse(entries.read_leaf(connection, ledger.log_id, n))
-            parties |= parties_of(found) | _other_side(ledger, connection, found)
-    return parties
+        return entries.parties_of(connection, ledger.log_id, ns)
 
 
-def _other_side(ledger: Ledger, connection: Connection, found: entry.Entry) -> set[str]:
-    """Who stands on the other side of an event that names a consignment or certificate only."""
-    body, key = found.event.body, ""
-    if isinstance(body, bodies.LotArrived | bodies.LotReturned):
-        key = f"consignment:{body.consignment}"
-    elif isinstance(body, bodies.CertificateRevoked):
-        key = f"certificate:{body.serial}"
-    named = _object(ledger, connection, key) if key else None
-    if isinstance(named, state.Consignment):
-        return {named.party, named.to.party or ""}
-    if isinstance(named, state.Certificate) and named.holder is not None:
-        return {named.holder.party or ""}
-    return set()
+def sees(ledger: Ledger, party: str, key: str) -> bool:
+    """Whether a party has or had a part in a lot or certificate: "lot:…", "certificate:…"."""
+    with engines.reading(ledger.engine) as connection:
+        return entries.sees(connection, ledger.log_id, party, key)
 
 
 def dossier(ledger: Ledger, serial: str) -> bytes:
@@ -288,7 +286,7 @@ def dossier(ledger: Ledger, serial: str) -> bytes:
             if party not in shares:
                 registered = _object(ledger, connection, f"party:{party}")
                 shares[party] = registered.share if isinstance(registered, state.Party) else "open"
-            customer = view["issuer"] in parties_of(found)
+            customer = view["issuer"] in parties.named(found.event)
             open_to_us = shares[party] == "open" or (shares[party] == "customers" and customer)
             return party == view["issuer"] or open_to_us
 

@@ -8,11 +8,9 @@ from markupsafe import Markup
 
 from api.pages import names
 from api.pages.reader import Reader, known
-from ledger import entry
-from ledger.book import lines, mass, serial, state, totals, vocabulary
+from ledger import reports
+from ledger.book import lines, mass, serial, totals, vocabulary
 from ledger.service import Ledger
-from ledger.store import engine as engines
-from ledger.store import entries
 
 View = dict[str, Any]
 
@@ -28,7 +26,7 @@ _BIG: Final = Markup('<span class="big">{}</span>')
 def page(ledger: Ledger, view: View, reader: Reader) -> View:
     """Everything the template shows of `reports.lot_view`."""
     gone = view["state"] in ("left", "consumed")
-    balances = _as_it_went(ledger, view) if gone else view["balances"]
+    balances = reports.as_it_went(ledger, view) if gone else view["balances"]
     certificates = _certificates(view, balances, reader)
     blocks, others = _elements(balances, certificates)
     used_up = view["state"] == "consumed"
@@ -49,20 +47,6 @@ def page(ledger: Ledger, view: View, reader: Reader) -> View:
         "free": _free(balances, blocks, reader),
         "zone": view["zone"],
     }
-
-
-def _as_it_went(ledger: Ledger, view: View) -> lines.Balances:
-    """What the entry took that emptied the lot."""
-    with engines.reading(ledger.engine) as connection:
-        for n in reversed(view["entries"]):
-            found = entry.parse(entries.read_leaf(connection, ledger.log_id, n))
-            deltas = state.account_deltas(found.book, f"lot:{view['lot']}")
-            if lines.wet_mg(deltas) < 0:
-                return {
-                    substance: {line: -mg for line, mg in page.items()}
-                    for substance, page in deltas.items()
-                }
-    return {}
 
 
 def _state(view: View, reader: Reader) -> Markup:
