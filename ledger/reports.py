@@ -45,7 +45,7 @@ def lot_view(ledger: Ledger, lot: str) -> dict[str, Any]:
             "lot": lot,
             "fingerprint": fingerprint(connection, ledger.log_id, row["made_n"]),
             **_whereabouts(ledger, connection, row, since),
-            **_making(made, lot),
+            **making(made, lot),
             "role": found.role,
             "assay_grade": found.grade,
             "wet_mg": lines.wet_mg(held if row["place"] == "consumed" else shown),
