@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from ledger import entry
 from ledger.book import bodies, fold, jose, lines, rules, state, totals
 from ledger.errors import LedgerError, ProofError
-from ledger.store import codec, entries, tables, writes
 from ledger.store import engine as engines
+from ledger.store import entries, listing, tables, writes
 from ledger.tlog import checkpoint, note, tiles, tree
 
 _CHUNK: Final = 1_000
@@ -191,7 +191,7 @@ def _follow(audit: _Audit, found: entry.Entry) -> None:
     facts = found.facts()
     audit.memory.apply(facts, audit.origin)
     audit.totals.apply(facts, audit.origin)
-    audit.batch.add_views(facts, audit.origin)
+    audit.batch.add_views(facts, audit.origin, audit.memory)
     if found.event.sd:
         audit.disclosed[found.n] = found.event.sd
     if isinstance(found.event.body, bodies.ScrapDeclared):
@@ -290,19 +290,18 @@ def _row_difference(stored: dict[str, Any] | None, made: dict[str, Any] | None) 
 
 
 def _view_rows(audit: _Audit) -> dict[Table, list[dict[str, Any]]]:
-    log_id, batch = audit.log_id, audit.batch
+    batch = audit.batch
+    batch.objects, batch.certificates = audit.memory.objects, audit.totals.certificates
+    shown, others = batch.object_rows()
     return {
         tables.touches: batch.touches,
         tables.edges: list(batch.edges.values()),
         tables.usage: list(batch.usage.values()),
-        tables.objects: [
-            {"log_id": log_id, "key": key, "n": n, "state": codec.encode(value)}
-            for key, (n, value) in audit.memory.objects.items()
-        ],
-        tables.certificates: [
-            {"log_id": log_id, "serial": serial, "n": view.n, "view": codec.encode(view)}
-            for serial, view in audit.totals.certificates.items()
-        ],
+        tables.objects: shown + [row | listing.NOTHING for row in others],
+        tables.certificates: batch.certificate_rows(),
+        tables.lot_certificates: list(batch.lot_certificates.values()),
+        tables.entry_parties: batch.entry_parties,
+        tables.visible: list(batch.visible.values()),
     }
 
 

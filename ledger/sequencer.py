@@ -266,7 +266,7 @@ class Sequencer:
         )
         leaf_hash = entry.leaf_hash(leaf)
         work.memory.apply(facts, head.origin)
-        work.batch.add_entry(facts, leaf, leaf_hash, head.origin)
+        work.batch.add_entry(facts, leaf, leaf_hash, head.origin, work.memory)
         work.batch.add_disclosures(n, submission.disclosures)
         work.batch.add_certificates(work.connection, facts, head.origin)
         work.hashes.append(leaf_hash)

@@ -16,11 +16,12 @@ from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Engine, select
 
-from ledger import entry, keys, statements
-from ledger.book import bodies, crockford, encoding, events, fold, jose, rules, state, vocabulary
+from ledger import audit, entry, keys, statements
+from ledger.book import crockford, encoding, events, fold, jose, rules, state, vocabulary
 from ledger.book.rules.draft import Outcome
 from ledger.errors import FormatError, RuleError
 from ledger.sequencer import Accepted, Result, Sequencer, Submission, compare_with_log
@@ -38,7 +39,7 @@ def log_id_of(origin: str) -> str:
 
 
 def upgrade(settings: Settings) -> None:
-    """Bring the database's tables up to date, in one transaction."""
+    """Bring the database's tables up to date, in one transaction; new views are made at once."""
     here = Path(__file__).parent
     inside, beside = here / "_migrations", here.parent / "migrations"
     config = Config()
@@ -46,7 +47,11 @@ def upgrade(settings: Settings) -> None:
     settings.data.mkdir(parents=True, exist_ok=True)
     with engines.writing(engines.connect(settings.database)) as connection:
         config.attributes["connection"] = connection
+        before = MigrationContext.configure(connection).get_current_revision()
         command.upgrade(config, "head")
+        after = MigrationContext.configure(connection).get_current_revision()
+        for log_id in entries.log_ids(connection) if before and before != after else ():
+            audit.rebuild_views(connection, log_id)
 
 
 def check_names(origin: str, operator: str) -> None:
@@ -350,26 +355,3 @@ def require_name(kind: str, private: set[str]) -> None:
             field="private.name",
             hint="the name of a party or site is a private field: it never enters the log",
         )
-
-
-def parties_of(found: entry.Entry) -> set[str]:
-    """The parties of an event: who states it, and who stands on its other side."""
-    event, body = found.event, found.event.body
-    parties = {event.party}
-    match body:
-        case bodies.LotDispatched(to=partner):
-            parties.add(partner.party or "")
-        case bodies.LotReceived(source=partner):
-            parties.add(partner.party or "")
-        case bodies.CertificateIssued(holder=holder) if holder is not None:
-            parties.add(holder.party or "")
-        case (
-            bodies.PartyRegistered(party=party)
-            | bodies.KeyAdded(party=party)
-            | bodies.KeyRevoked(party=party)
-            | bodies.SiteRegistered(party=party)
-        ):
-            parties.add(party)
-        case _:
-            pass
-    return parties - {""}

@@ -6,7 +6,7 @@ H2O. Zero lines are never kept. Source: docs/format.md, book; docs/events.md sec
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -120,6 +120,11 @@ def take(balances: Balances, mass_mg: int) -> Balances:
 def serials(balances: Balances) -> list[str]:
     """The serials of the certificates that hold grams here, ascending."""
     return sorted({s for lines in balances.values() for line in lines if (s := serial_of(line))})
+
+
+def mentioned_serials(pages: Mapping[str, Iterable[str]]) -> set[str]:
+    """The serials in whose name a passbook page has lines, also where they fell to zero."""
+    return {s for page in pages.values() for line in page if (s := serial_of(line))}
 
 
 def held_mg(balances: Balances, serial: str) -> dict[str, dict[str, int]]:

@@ -32,6 +32,8 @@ class Certificate:
     revoked: bool = False
     disputed: bool = False
     drawn: bool = False
+    issued_ms: int = 0
+    changed_n: int = 0  # the last entry that changed this view
 
     def status(self, *, expired: bool) -> str:
         """REVOKED, EXPIRED, DISPUTED, DRAWN or VALID: the first that holds."""
@@ -116,7 +118,7 @@ def certificate_changes(
             changed[number] = _moved(facts, known[number], delta)
     if isinstance(body, bodies.CertificateRevoked):
         before = changed.get(body.serial, known[body.serial])
-        changed[body.serial] = replace(before, revoked=True)
+        changed[body.serial] = replace(before, revoked=True, changed_n=facts.n)
     return changed
 
 
@@ -136,6 +138,7 @@ def _issued(
     return Certificate(
         facts.n, facts.event.party, facts.event.site, body.substance, claimed, substance_mg, wet_mg,
         held_mg, body.lots, body.holder, body.valid_until,
+        issued_ms=facts.event.occurred_at_ms, changed_n=facts.n,
     )  # fmt: skip
 
 
@@ -148,6 +151,7 @@ def _moved(facts: state.Facts, before: Certificate, delta_mg: int) -> Certificat
         held_mg=before.held_mg + delta_mg,
         disputed=before.disputed or (assayed and delta_mg < 0),
         drawn=before.drawn or (used and delta_mg < 0),
+        changed_n=facts.n,
     )
 
 

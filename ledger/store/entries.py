@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import BindParameter, Connection, bindparam, func, select
 
 from ledger.book import totals
 from ledger.errors import CorruptError, RuleError
-from ledger.store import codec, tables
+from ledger.store import codec, listing, tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +154,37 @@ def relatives(
         )
         found += [(child, parent, n) for child, parent, n in connection.execute(query)]
     return found
+
+
+def serials_on(connection: Connection, log_id: str, lot: str) -> list[str]:
+    """The serials that ever had grams on a lot, in the order they came."""
+    c = tables.lot_certificates.c
+    query = select(c.serial).where(c.log_id == log_id, c.lot == lot).order_by(c.n, c.serial)
+    return list(connection.execute(query).scalars())
+
+
+def listed(connection: Connection, log_id: str, key: str) -> dict[str, Any]:
+    """The columns that lists show of an object (store.listing); empty where it is not listed."""
+    c = tables.objects.c
+    query = select(*(c[name] for name in listing.COLUMNS)).where(c.log_id == log_id, c.key == key)
+    row = connection.execute(query).mappings().one_or_none()
+    return {} if row is None else dict(row)
+
+
+def parties_of(connection: Connection, log_id: str, ns: Iterable[int]) -> set[str]:
+    """The parties that have a part in any of these entries."""
+    c, wanted, found = tables.entry_parties.c, sorted(set(ns)), set[str]()
+    for i in range(0, len(wanted), 500):
+        query = select(c.party).where(c.log_id == log_id, c.n.in_(wanted[i : i + 500])).distinct()
+        found.update(connection.execute(query).scalars())
+    return found
+
+
+def sees(connection: Connection, log_id: str, party: str, key: str) -> bool:
+    """Whether a party ever had a part in an object ("lot:…", "certificate:…")."""
+    c = tables.visible.c
+    query = select(c.n).where(c.log_id == log_id, c.party == party, c.key == key)
+    return connection.execute(query).first() is not None
 
 
 def read_disclosures(connection: Connection, log_id: str, n: int) -> list[str]:

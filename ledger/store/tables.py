@@ -9,7 +9,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 NAMING: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -72,6 +83,27 @@ objects: Final = Table(
     Column("key", String(80), primary_key=True),
     _n(),
     Column("state", LargeBinary, nullable=False),
+    # What lists filter and sort by, of the kinds that are listed; NULL for all others.
+    Column("kind", String(5)),
+    Column("place", String(8)),
+    Column("site", String(12)),
+    Column("party", String(24)),
+    Column("country", String(2)),
+    Column("roles", String(100)),
+    Column("metal", String(32)),
+    Column("form", String(32)),
+    Column("made_n", BigInteger),
+    Column("made_ms", BigInteger),
+    Column("since_n", BigInteger),
+    Column("since_ms", BigInteger),
+)
+Index(
+    "ix_objects_log_id_kind_n",
+    objects.c.log_id,
+    objects.c.kind,
+    objects.c.n,
+    sqlite_where=text("kind IS NOT NULL"),
+    postgresql_where=text("kind IS NOT NULL"),
 )
 usage: Final = Table(
     "usage",
@@ -104,6 +136,45 @@ certificates: Final = Table(
     Column("serial", String(12), primary_key=True),
     _n(),
     Column("view", LargeBinary, nullable=False),
+    Column("changed_n", BigInteger, nullable=False),
+    Column("issuer", String(24), nullable=False),
+    Column("site", String(12), nullable=False),
+    Column("substance", String(3), nullable=False),
+    Column("status", String(8), nullable=False),
+    Column("issued_ms", BigInteger, nullable=False),
+    Column("valid_until", String(10)),
+    Index("ix_certificates_log_id_changed_n", "log_id", "changed_n"),
+)
+lot_certificates: Final = Table(
+    "lot_certificates",
+    metadata,
+    _log_id(),
+    Column("lot", String(33), primary_key=True),
+    Column("serial", String(12), primary_key=True),
+    _n(),
+    sqlite_with_rowid=False,
+)
+entry_parties: Final = Table(
+    "entry_parties",
+    metadata,
+    _log_id(),
+    _n(key=True),
+    Column("party", String(24), primary_key=True),
+    Column("stated", SmallInteger, nullable=False),
+    Column("kind", String(24), nullable=False),
+    Column("site", String(12), nullable=False),
+    Column("occurred_ms", BigInteger, nullable=False),
+    Index("ix_entry_parties_log_id_party_n", "log_id", "party", "n"),
+    sqlite_with_rowid=False,
+)
+visible: Final = Table(
+    "visible",
+    metadata,
+    _log_id(),
+    Column("party", String(24), primary_key=True),
+    Column("key", String(80), primary_key=True),
+    _n(),
+    sqlite_with_rowid=False,
 )
 
 # Beside the log.
@@ -159,5 +230,7 @@ sessions: Final = Table(
     Index("ix_sessions_log_id_key_hash", "log_id", "key_hash"),
 )
 
-VIEWS: Final = (objects, usage, touches, edges, certificates)
+VIEWS: Final = (
+    objects, usage, touches, edges, certificates, lot_certificates, entry_parties, visible,
+)  # fmt: skip
 APPEND_ONLY: Final = (entries, checkpoints)

@@ -8,13 +8,13 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, Table, bindparam, insert, update
+from sqlalchemy import Connection, Dialect, Table, bindparam, func, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ledger import entry
-from ledger.book import bodies, fold, lines, state, totals
+from ledger.book import bodies, fold, lines, parties, state, totals
 from ledger.errors import CorruptError
-from ledger.store import codec, entries, tables
+from ledger.store import codec, entries, listing, tables
 from ledger.store.entries import Head
 
 Row = dict[str, Any]
@@ -32,9 +32,20 @@ class Batch:
     disclosures: list[Row] = field(default_factory=list)
     objects: dict[str, tuple[int, state.State]] = field(default_factory=dict)
     certificates: dict[str, totals.Certificate] = field(default_factory=dict)
+    listed: dict[str, Row] = field(default_factory=dict)
+    entry_parties: list[Row] = field(default_factory=list)
+    visible: dict[tuple[str, str], Row] = field(default_factory=dict)
+    lot_certificates: dict[tuple[str, str], Row] = field(default_factory=dict)
 
-    def add_entry(self, facts: state.Facts, leaf: bytes, leaf_hash: bytes, origin: str) -> None:
-        """The entry itself and its view rows."""
+    def add_entry(
+        self,
+        facts: state.Facts,
+        leaf: bytes,
+        leaf_hash: bytes,
+        origin: str,
+        after: state.Reader,
+    ) -> None:
+        """The entry itself and its view rows; `after`: the states as it left them."""
         self.entries.append(
             {
                 "log_id": self.log_id,
@@ -45,7 +56,7 @@ class Batch:
                 "leaf": leaf,
             }
         )
-        self.add_views(facts, origin)
+        self.add_views(facts, origin, after)
 
     def add_disclosures(self, n: int, disclosures: Iterable[entry.Disclosure]) -> None:
         """The private fields of an entry."""
@@ -53,18 +64,74 @@ class Batch:
             {"log_id": self.log_id, "n": n, "digest": d.digest, "text": d.text} for d in disclosures
         ]
 
-    def add_views(self, facts: state.Facts, origin: str) -> None:
+    def add_views(self, facts: state.Facts, origin: str, after: state.Reader) -> None:
         """The view rows of one entry, except objects and certificates."""
         n = facts.n
-        for key in fold.touched(facts, origin):
+        touched = fold.touched(facts, origin)
+        for key in touched:
             if key.startswith(("lot:", "certificate:")):
                 self.touches.append({"log_id": self.log_id, "key": key, "n": n})
+        self._list(facts, touched, after)
         for child, parent in edges_of(facts):
             row = {"log_id": self.log_id, "child": child, "parent": parent, "n": n}
             self.edges[child, parent, n] = row
         for key in fold.uses(facts.event):
             row = {"log_id": self.log_id, "key": key, "n": n, "party": facts.event.party}
             self.usage.setdefault(key, row)
+
+    def _list(self, facts: state.Facts, touched: list[str], after: state.Reader) -> None:
+        """What lists ask for: columns of the touched objects, and who may see what."""
+        n, event, made = facts.n, facts.event, []
+        for key in touched:
+            found = after.find(key)
+            row = None if found is None else listing.of_entry(key, found[1], facts)
+            if row is not None:
+                self.listed[key] = listing.merge(self.listed.get(key), row)
+                if "made_n" in row:
+                    made.append(key.removeprefix("lot:"))
+        concerned = parties.concerned(event, after)
+        for party in sorted(concerned):
+            self.entry_parties.append(
+                {
+                    "log_id": self.log_id, "n": n, "party": party,
+                    "stated": int(party == event.party), "kind": event.kind, "site": event.site,
+                    "occurred_ms": event.occurred_at_ms,
+                }
+            )  # fmt: skip
+        newly = parties.newly_seen(event, made, concerned)
+        seen = [(p, f"lot:{lot}") for p, lot in newly if lot in facts.lots]
+        seen += [(p, k) for k in touched if k.startswith("certificate:") for p in sorted(concerned)]
+        for party, key in seen:
+            row = {"log_id": self.log_id, "party": party, "key": key, "n": n}
+            self.visible.setdefault((party, key), row)
+        for lot in facts.lots:
+            for serial in lines.mentioned_serials(facts.book.get(f"lot:{lot}", {})):
+                row = {"log_id": self.log_id, "lot": lot, "serial": serial, "n": n}
+                self.lot_certificates.setdefault((lot, serial), row)
+
+    def object_rows(self) -> tuple[list[Row], list[Row]]:
+        """Rows of the objects that lists show, and of all others."""
+        shown, others = [], []
+        for key, (n, value) in self.objects.items():
+            row = {"log_id": self.log_id, "key": key, "n": n, "state": codec.encode(value)}
+            listed = self.listed.get(key)
+            if listed is None:
+                others.append(row)
+            else:
+                shown.append(row | listed)
+        return shown, others
+
+    def certificate_rows(self) -> list[Row]:
+        """Rows of the certificates that the entries made or changed."""
+        return [
+            {
+                "log_id": self.log_id, "serial": serial, "n": view.n, "view": codec.encode(view),
+                "changed_n": view.changed_n, "issuer": view.issuer, "site": view.site,
+                "substance": view.substance, "status": view.status(expired=False),
+                "issued_ms": view.issued_ms, "valid_until": view.valid_until,
+            }
+            for serial, view in self.certificates.items()
+        ]  # fmt: skip
 
     def add_certificates(self, connection: Connection, facts: state.Facts, origin: str) -> None:
         """The views of the certificates that the entry makes or changes."""
@@ -85,16 +152,14 @@ class Batch:
         _insert(connection, tables.touches, self.touches)
         _insert(connection, tables.edges, list(self.edges.values()))
         _upsert(connection, tables.usage, list(self.usage.values()), replace=False)
-        states = [
-            {"log_id": self.log_id, "key": key, "n": n, "state": codec.encode(value)}
-            for key, (n, value) in self.objects.items()
-        ]
-        _upsert(connection, tables.objects, states)
-        views = [
-            {"log_id": self.log_id, "serial": serial, "n": view.n, "view": codec.encode(view)}
-            for serial, view in self.certificates.items()
-        ]
-        _upsert(connection, tables.certificates, views)
+        _insert(connection, tables.entry_parties, self.entry_parties)
+        _upsert(connection, tables.visible, list(self.visible.values()), replace=False)
+        marked = list(self.lot_certificates.values())
+        _upsert(connection, tables.lot_certificates, marked, replace=False)
+        shown, others = self.object_rows()
+        _upsert(connection, tables.objects, shown)
+        _upsert(connection, tables.objects, others, replace=("n", "state"))
+        _upsert(connection, tables.certificates, self.certificate_rows())
 
 
 def _serials(facts: state.Facts) -> set[str]:
@@ -147,19 +212,40 @@ def _insert(connection: Connection, table: Table, rows: list[Row]) -> None:
 
 
 @lru_cache(maxsize=64)
-def _upserting(table: Table, dialect_name: str, *, replace: bool) -> Any:
+def _upserting(table: Table, dialect_name: str, replace: bool | tuple[str, ...]) -> Any:
+    """replace: False keeps the row that is there; True writes all columns; or those named."""
     dialect = postgresql if dialect_name == "postgresql" else sqlite
     statement = dialect.insert(table)
     keys = list(table.primary_key.columns)
     if not replace:
         return statement.on_conflict_do_nothing(index_elements=keys)
-    changed = {c.name: statement.excluded[c.name] for c in table.columns if not c.primary_key}
+    everything = tuple(c.name for c in table.columns if not c.primary_key)
+    names = replace if isinstance(replace, tuple) else everything
+    if names != everything:
+        statement = statement.values(
+            {n: bindparam(n) for n in (*table.primary_key.columns.keys(), *names)}
+        )
+    changed = {name: _chosen(table, name, statement.excluded[name]) for name in names}
     return statement.on_conflict_do_update(index_elements=keys, set_=changed)
 
 
-def _upsert(connection: Connection, table: Table, rows: list[Row], *, replace: bool = True) -> None:
+def _chosen(table: Table, name: str, new: Any) -> Any:
+    """The new value of a column, or the one before it; see listing."""
+    if table is not tables.objects or name not in listing.COLUMNS:
+        return new
+    old = table.c[name]
+    return func.coalesce(old, new) if name in listing.FIRST else func.coalesce(new, old)
+
+
+def _upsert(
+    connection: Connection,
+    table: Table,
+    rows: list[Row],
+    *,
+    replace: bool | tuple[str, ...] = True,
+) -> None:
     if rows:
-        _run(connection, _upserting(table, connection.dialect.name, replace=replace), rows)
+        _run(connection, _upserting(table, connection.dialect.name, replace), rows)
 
 
 @lru_cache(maxsize=128)

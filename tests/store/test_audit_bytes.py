@@ -48,7 +48,9 @@ def flips(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 def variants(value: Any) -> Iterator[Any]:
     """Every value that is one flipped byte (of an integer: one bit) away."""
-    if isinstance(value, int):
+    if value is None:
+        yield from (b"", 0)
+    elif isinstance(value, int):
         yield from (value ^ 1 << bit for bit in range(63))
         yield -value - 1  # the sign bit
     else:
@@ -109,6 +111,9 @@ VIEW_ROWS = {
     "touches": "key = 'lot:HF01/INGOT' AND n = 5",
     "edges": "child = 'HF01/INGOT'",
     "certificates": "n = 5",
+    "lot_certificates": "n = 5",
+    "entry_parties": "n = 5",
+    "visible": "key = 'lot:HF01/INGOT'",
 }
 
 
