@@ -8,9 +8,11 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from api import problems
+from api import limits, problems
+from api.callers import Callers
 from api.pages import views as pages
 from api.routes import events, health, log, lots
+from api.shield import Shield
 from ledger import settings
 from ledger.service import Ledger
 
@@ -33,6 +35,8 @@ def create_app(ledger: Ledger | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.state.ledger = opened
+    app.state.callers = Callers(opened, limits.of(opened.settings))
+    app.add_middleware(Shield)
     problems.install(app)
     for router in (events.router, lots.router, log.router, health.router):
         app.include_router(router)

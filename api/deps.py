@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import Depends, Request
 
-from ledger import apikeys
+from api import callers
+from api.callers import Callers
 from ledger.apikeys import Principal
 from ledger.errors import FormatError, RuleError
 from ledger.service import Ledger
-
-# A revoked key works for at most this long.
-_REMEMBER_S: Final = 1.0
-_remembered: dict[tuple[int, str], tuple[float, Principal]] = {}
 
 
 async def get_ledger(request: Request) -> Ledger:
@@ -23,24 +19,32 @@ async def get_ledger(request: Request) -> Ledger:
 
 
 async def principal(request: Request) -> Principal:
-    kind, _, text = request.headers.get("authorization", "").partition(" ")
-    if kind.lower() == "bearer" and text.startswith(apikeys.PREFIX):
-        ledger: Ledger = request.app.state.ledger
-        kept = _remembered.get((id(ledger), text))
-        if kept is not None and time.monotonic() - kept[0] < _REMEMBER_S:
-            return kept[1]
-        found = apikeys.check(ledger, text)
-        if found is not None:
-            if len(_remembered) > 10_000:
-                _remembered.clear()
-            _remembered[id(ledger), text] = (time.monotonic(), found)
-            return found
+    """Whom the request speaks for: by its API key, else by the session of a browser."""
+    known: Callers = request.app.state.callers
+    header = request.scope[callers.AUTHORIZATION]
+    if header is not None:
+        who = known.by_key(header)
+    else:
+        session = await known.session(request)
+        who = session.principal if session else None
+        if session and request.method not in callers.SAFE_METHODS:
+            given = request.headers.get(callers.CSRF_HEADER, "")
+            callers.check_csrf(request, given, session.csrf)
+    if who is not None:
+        known.count(who, request.method)
+        return who
     raise RuleError(
         "AUTH_REQUIRED",
         "authorization: no valid API key",
         field="authorization",
         hint="send `Authorization: Bearer rmk_…`; the operator makes keys with `remelt apikey new`",
     )
+
+
+def spend(request: Request, who: Principal, events: int) -> None:
+    """Count the events of a batch. Raises RuleError RATE_LIMITED."""
+    known: Callers = request.app.state.callers
+    known.count(who, request.method, events)
 
 
 def need(who: Principal, scope: str) -> None:

@@ -12,6 +12,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from api import shield
+from api.pages import refused
 from ledger.errors import CODES, LedgerError, RuleError
 
 _LOGGER: Final = logging.getLogger("remelt.api")
@@ -48,6 +50,8 @@ def problem(error: LedgerError) -> dict[str, Any]:
 
 def answer(error: LedgerError) -> Response:
     headers = {"Retry-After": "1"} if error.status_hint == 503 else {}
+    if error.status_hint == 429:
+        headers["Retry-After"] = str(error.value)
     if error.status_hint == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return Response(
@@ -58,10 +62,24 @@ def answer(error: LedgerError) -> Response:
     )
 
 
+def reply(request: Request, error: LedgerError) -> Response:
+    """A page for a browser, the problem for programs; with the problem's headers."""
+    shown = answer(error)
+    if not refused.wants_page(request):
+        return shown
+    page = refused.page(request, error)
+    for name in ("retry-after", "allow"):
+        if name in shown.headers:
+            page.headers[name] = shown.headers[name]
+    return page
+
+
 def install(app: FastAPI) -> None:
+    app.state.refuse = lambda scope, error: reply(Request(scope), error)
+
     @app.exception_handler(LedgerError)
-    async def refused(request: Request, error: LedgerError) -> Response:
-        return answer(error)
+    async def refusal(request: Request, error: LedgerError) -> Response:
+        return reply(request, error)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
@@ -69,7 +87,7 @@ def install(app: FastAPI) -> None:
         path, hint = request.url.path, "see /openapi.json for every address and method"
         asked = ("method", request.method) if error.status_code == 405 else ("path", path)
         message = f"{request.method} {path}"
-        shown = answer(RuleError(code, message, field=asked[0], value=asked[1], hint=hint))
+        shown = reply(request, RuleError(code, message, field=asked[0], value=asked[1], hint=hint))
         shown.headers.update(error.headers or {})
         return shown
 
@@ -83,18 +101,21 @@ def install(app: FastAPI) -> None:
         name = str(first["loc"][-1])
         value = first.get("input")
         given = "" if value is None else f": {str(value)[:80]!r}"
-        return answer(
+        return reply(
+            request,
             RuleError(
                 "PARAMETER_INVALID",
                 f"{name}: {first['msg']}{given}",
                 field=name,
                 value=value if isinstance(value, str | int) else None,
                 hint="see /openapi.json for the parameters of this address",
-            )
+            ),
         )
 
     @app.exception_handler(Exception)
     async def fault(request: Request, error: Exception) -> Response:
         _LOGGER.exception("fault at %s %s", request.method, request.url.path)
         hint = "nothing was recorded unless a retry with the same id says so; tell the operator"
-        return answer(RuleError("INTERNAL_ERROR", "a fault of the server", hint=hint))
+        shown = answer(RuleError("INTERNAL_ERROR", "a fault of the server", hint=hint))
+        shown.headers.update(shield.HEADERS)  # this answer is made outside the shield
+        return shown

@@ -59,6 +59,11 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting(
         "REMELT_PROXIES", "addresses of reverse proxies whose `X-Forwarded-*` is believed", "none"
     ),
+    Setting("REMELT_RATE_READS", "requests a second of one key or session; 0: any number", "1000"),
+    Setting("REMELT_RATE_EVENTS", "events a second of one key or session; 0: any number", "20000"),
+    Setting(
+        "REMELT_RATE_VISITS", "requests a second of one address without a key; 0: any number", "100"
+    ),
 )  # fmt: skip
 _BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 KNOWN: Final = frozenset(_BY_NAME) | {f"{s.name}_FILE" for s in SETTINGS if s.secret}
@@ -79,6 +84,9 @@ class Settings:
     log_format: str = "auto"
     access_log: bool = True
     proxies: str = ""
+    rate_reads: int = 1_000
+    rate_events: int = 20_000
+    rate_visits: int = 100
 
     @property
     def keys(self) -> Path:
@@ -122,7 +130,18 @@ def load(data: str | None = None, database: str | None = None) -> Settings:
         value("REMELT_LOG_FORMAT") or "auto",
         (value("REMELT_ACCESS_LOG") or "on") == "on",
         value("REMELT_PROXIES"),
+        *(_rate(f"REMELT_RATE_{what}") for what in ("READS", "EVENTS", "VISITS")),
     )
+
+
+def _rate(name: str) -> int:
+    text = value(name) or _BY_NAME[name].default
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise RuleError(
+            "SETTING_INVALID", f"{name}: {text!r}, want a whole number", field=name, value=text,
+            hint=f"{name}: {_BY_NAME[name].meaning}",
+        )  # fmt: skip
+    return int(text)
 
 
 def _check_url(url: str) -> None:

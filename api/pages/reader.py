@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from fastapi import Request
 from markupsafe import Markup
 
 from api.pages import names, words
@@ -91,6 +92,12 @@ def choose(wanted: str | None, accepted: str) -> str:
         if language in words.LANGUAGES and weight > best_weight:
             best, best_weight = language, weight
     return best
+
+
+def of(request: Request) -> Reader:
+    wanted = request.query_params.get("lang")
+    language = choose(wanted, request.headers.get("accept-language", ""))
+    return Reader(language, wanted is not None and wanted.lower() == language)
 
 
 def _weight(parameter: str) -> int:

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api.pages import words
 from api.pages.reader import Reader
+from api.shield import PAGE_CSP
 from ledger.service import Ledger
 
 _HERE: Final = Path(__file__).parent.parent
@@ -24,12 +25,9 @@ _PAGES: Final = Environment(
     lstrip_blocks=True,
 )
 _HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:",
+    "Content-Security-Policy": PAGE_CSP,
     "Cache-Control": "no-cache",
-    "Referrer-Policy": "no-referrer",
     "Vary": "Accept-Language",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
 }
 _SHOWN_MAX: Final = 80
 
@@ -71,6 +69,6 @@ def suffix(who: Reader) -> str:
     return f"?lang={who.language}" if who.chosen else ""
 
 
-def seen(text: str) -> str:
+def seen(text: str, most: int = _SHOWN_MAX) -> str:
     """What was asked for, as far as it can be shown: no control characters, nothing long."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in text[:_SHOWN_MAX])
+    return "".join(char if char.isprintable() else "\ufffd" for char in text[:most])

@@ -33,7 +33,7 @@ _NOT_FOUND: Final = frozenset({"LOT_UNKNOWN", "CERTIFICATE_UNKNOWN"})
 
 @router.api_route("/", methods=_READ)
 def home(request: Request, ledger: LedgerDep) -> Response:
-    who = _reader(request)
+    who = reader.of(request)
     text = request.query_params.get("q", "")
     path, wrong = typed.address(text) if text.strip() else ("", "")
     if path:
@@ -53,7 +53,7 @@ def home(request: Request, ledger: LedgerDep) -> Response:
 @router.api_route("/L/{path:path}", methods=_READ)
 @router.api_route("/l/{path:path}", methods=_READ)
 def label(request: Request, ledger: LedgerDep, path: str = "") -> Response:
-    who = _reader(request)
+    who = reader.of(request)
     steps = ("do_scan_again", "do_compare_log", "do_not_accept")
     return _answer(
         ledger,
@@ -68,7 +68,7 @@ def label(request: Request, ledger: LedgerDep, path: str = "") -> Response:
 @router.api_route("/C/{path:path}", methods=_READ)
 @router.api_route("/c/{path:path}", methods=_READ)
 def serial(request: Request, ledger: LedgerDep, path: str = "") -> Response:
-    who = _reader(request)
+    who = reader.of(request)
     number = typed.digits(path.rstrip("/"))
     steps = ("do_type_again", "do_compare_log", "do_not_rely")
     return _answer(
@@ -86,12 +86,6 @@ def style(name: str) -> Response:
         raise RuleError("NOT_FOUND", f"/static/{render.seen(name)}")
     headers = {"Cache-Control": "public, max-age=31536000, immutable"}
     return Response(render.CSS, media_type="text/css", headers=headers)
-
-
-def _reader(request: Request) -> Reader:
-    wanted = request.query_params.get("lang")
-    language = reader.choose(wanted, request.headers.get("accept-language", ""))
-    return Reader(language, wanted is not None and wanted.lower() == language)
 
 
 def _answer(

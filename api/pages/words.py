@@ -306,6 +306,23 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "Compare them with what the operator gave you by another way.",
         "请与运营方通过其他途径提供的密钥核对。",
     ),
+    # Refusals of addresses that are no pages.
+    "refused": ("REFUSED", "未被接受"),
+    "not_allowed": ("NOT ALLOWED", "无权访问"),
+    "no_such_page": ("NO SUCH PAGE", "没有这个页面"),
+    "too_often": ("TOO MANY REQUESTS", "请求过于频繁"),
+    "do_correct": (
+        "Go back, correct what stands below, and send it again.",
+        "请返回，按下面的说明更正后重新提交。",
+    ),
+    "do_go_home": (
+        "Check the address, or go on from the first page.",
+        "请核对网址，或从首页重新开始。",
+    ),
+    "do_wait": (
+        "Wait {seconds} s, then reload the page.",
+        "请等待 {seconds} 秒后刷新页面。",
+    ),
     # Trouble.
     "trouble": ("NOT CHECKED", "未能核验"),
     "trouble_note": (

@@ -15,7 +15,10 @@ from tests.pages import html_text, shop
 from tests.pages.conftest import LANGUAGES, Site, read
 
 LIMIT_BYTES = 30_000
-CSP = "default-src 'none'; style-src 'self'; img-src 'self' data:"
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 
 
 def asked(site: Site, path: str, language: str = "en", status: int = 200) -> html_text.Page:
