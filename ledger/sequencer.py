@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, insert
 
-from ledger import entry
+from ledger import edges, entry
 from ledger.book import encoding, events, fold, jose, rules, state
 from ledger.book.rules.draft import Outcome
 from ledger.errors import CorruptError, LedgerError, RuleError
@@ -70,17 +70,6 @@ class _Group:
 
 
 @dataclass(slots=True)
-class _Edge:
-    """What the writer remembers between commits; dropped whenever it may be wrong."""
-
-    head: entries.Head
-    edge: tree.Edge
-    note: str = ""
-    tiles: dict[tuple[int, int], bytes] = field(default_factory=dict)
-    known: dict[str, tuple[int, state.State]] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
 class _Work:
     """One transaction."""
 
@@ -107,7 +96,7 @@ class Sequencer:
     ) -> None:
         self.engine, self.log_id, self.signer, self.clock_ms = engine, log_id, signer, clock_ms
         self.fatal: LedgerError | None = None
-        self._edge: _Edge | None = None
+        self._edge: edges.Edge | None = None
         self._pool: queue.Queue[_Group | None] = queue.Queue()
         self._waiting = 0
         self._stopping = False
@@ -193,6 +182,7 @@ class Sequencer:
             # after it everything has; an exception here leaves the outcome unknown, and what we
             # remember is dropped (_serve) so that the database decides.
         edge.known.update(work.memory.objects)
+        edge.checked.update(work.memory.objects)
         self._edge = edge
         self._wake(edge, places, groups)
 
@@ -200,11 +190,13 @@ class Sequencer:
         head = entries.read_head(connection, self.log_id, lock=True)
         if head is None:
             raise CorruptError("STORE_CORRUPT", f"there is no log {self.log_id} here")
-        if self._edge is None or self._edge.head != head:
-            self._edge = self._load_edge(connection, head)
-        if len(self._edge.known) > objects.CACHE_MAX:
-            self._edge.known.clear()
-        below = objects.Objects(self.log_id, connection, self._edge.known)
+        edge = self._edge
+        if edge is None or edge.head != head:
+            self._edge = edge = edges.follow(connection, self.log_id, head, edge)
+        if len(edge.known) > objects.CACHE_MAX:
+            edge.known.clear()
+            edge.checked.clear()
+        below = objects.Objects(self.log_id, connection, edge.known, edge.checked)
         keys, uses = [], []
         for submission in submissions:
             keys += [*fold.mentioned(submission.event), f"key:{submission.signer.kid}"]
@@ -216,24 +208,6 @@ class Sequencer:
         return _Work(
             connection, head, fold.Memory(below), writes.Batch(self.log_id), now_ms, before
         )
-
-    def _load_edge(self, connection: Connection, head: entries.Head) -> _Edge:
-        edge = tiles.edge_at(
-            head.size, lambda level, i: entries.read_tile(connection, self.log_id, level, i)
-        )
-        if head.size and tree.edge_root(edge) != head.root:
-            raise CorruptError(
-                "STORE_CORRUPT",
-                f"the tiles at size {head.size} do not give the root of the head",
-                hint="run `remelt audit`; tiles can be rebuilt from the entries",
-            )
-        size = head.size
-        stored = entries.read_checkpoint(connection, self.log_id, size) if size else ""
-        return _Edge(head, edge, stored)
-
-    def _tile(self, connection: Connection, edge: _Edge, level: int, index: int) -> bytes:
-        kept = edge.tiles.get((level, index))
-        return kept or entries.read_tile(connection, self.log_id, level, index)
 
     def _place(self, work: _Work, submission: Submission) -> int | LedgerError:
         """The index of a statement: a new one, that of its first coming, or why it is refused."""
@@ -275,7 +249,7 @@ class Sequencer:
             work.sealed.append(submission.sealed)
         return n
 
-    def _append(self, work: _Work) -> _Edge:
+    def _append(self, work: _Work) -> edges.Edge:
         """Entries, tiles, views, root, checkpoint, head."""
         before = self._edge
         assert before is not None  # noqa: S101 (_begin set it)
@@ -283,7 +257,9 @@ class Sequencer:
             return before
         connection, head, log_id = work.connection, work.head, self.log_id
         changed = tiles.add_leaves(
-            head.size, work.hashes, lambda level, i: self._tile(connection, before, level, i)
+            head.size,
+            work.hashes,
+            lambda level, i: edges.read_tile(connection, log_id, before, level, i),
         )
         edge = tree.edge_extend(before.edge, work.hashes)
         root = tree.edge_root(edge)
@@ -302,13 +278,16 @@ class Sequencer:
         last = {level: max(i for at, i in changed if at == level) for level, _ in changed}
         kept = {place: hashes for place, hashes in before.tiles.items() if place[0] not in last}
         kept |= {(level, index): changed[level, index] for level, index in last.items()}
-        return _Edge(after, edge, signed, kept, before.known)
+        return edges.Edge(after, edge, signed, kept, before.known, before.checked)
 
-    def _wake(self, edge: _Edge, places: list[int | LedgerError], groups: list[_Group]) -> None:
+    def _wake(
+        self, edge: edges.Edge, places: list[int | LedgerError], groups: list[_Group]
+    ) -> None:
         """Hand every group its results: places, the stored checkpoint, proofs where asked for."""
         with engines.reading(self.engine) as connection:
             subtree = tiles.hash_reader(
-                edge.head.size, lambda level, i: self._tile(connection, edge, level, i)
+                edge.head.size,
+                lambda level, i: edges.read_tile(connection, self.log_id, edge, level, i),
             )
             begin = 0
             for group in groups:
@@ -324,7 +303,7 @@ class Sequencer:
 
 
 def _accepted(
-    place: int, edge: _Edge, subtree: tree.SubtreeReader, *, with_proof: bool
+    place: int, edge: edges.Edge, subtree: tree.SubtreeReader, *, with_proof: bool
 ) -> Accepted:
     size = edge.head.size
     shown = tuple(proof.inclusion(place, size, subtree)) if with_proof else ()

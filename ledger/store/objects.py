@@ -30,22 +30,24 @@ _USAGE: Final = _by_keys(tables.usage, "key", "n", "party")
 class Objects:
     """A state.Reader over the database.
 
-    `known` keeps found states between transactions; it is valid only while nobody else writes, so
-    the sequencer clears it whenever the head is not where it left it. `absent` lives for one batch.
+    `known` keeps states between transactions, so that they are decoded once. `checked` names those
+    of them that are as the database has them; the sequencer empties it when somebody else wrote.
+    `absent` lives for one batch.
     """
 
     log_id: str
     connection: Connection
-    known: dict[str, tuple[int, state.State]]
+    known: dict[str, tuple[int, state.State]] = field(default_factory=dict)
+    checked: set[str] = field(default_factory=set)
     absent: set[str] = field(default_factory=set)
     usage: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def find(self, key: str) -> tuple[int, state.State] | None:
         """See state.Reader. A "transit:" key is the lot's."""
         stored = fold.stored_key(key)
-        if stored not in self.known and stored not in self.absent:
+        if stored not in self.checked and stored not in self.absent:
             self.prefetch([stored])
-        return self.known.get(stored)
+        return self.known[stored] if stored in self.checked else None
 
     def used(self, key: str) -> tuple[int, str] | None:
         """See state.Reader."""
@@ -55,9 +57,12 @@ class Objects:
 
     def prefetch(self, keys: Iterable[str], uses: Iterable[str] = ()) -> None:
         """Load what a batch will ask for, in few queries."""
-        wanted = [k for k in dict.fromkeys(keys) if k not in self.known and k not in self.absent]
+        wanted = [k for k in dict.fromkeys(keys) if k not in self.checked and k not in self.absent]
         for key, n, data in self._rows(_OBJECTS, wanted):
-            self.known[key] = (n, codec.decode_state(key, data))
+            kept = self.known.get(key)
+            if kept is None or kept[0] != n:  # what entry n made of an object never changes
+                self.known[key] = (n, codec.decode_state(key, data))
+            self.checked.add(key)
             self.absent.discard(key)
         wanted = [k for k in dict.fromkeys(uses) if k not in self.usage and k not in self.absent]
         for key, n, party in self._rows(_USAGE, wanted):
