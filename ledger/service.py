@@ -300,7 +300,7 @@ class Ledger:
         """
         event = submission.event
         with engines.reading(self.engine) as connection:
-            reader = objects.Objects(self.log_id, connection, {})
+            reader = objects.Objects(self.log_id, connection)
             reader.prefetch(fold.mentioned(event), fold.uses(event))
             rules.admit(event, reader)
             for n, _, leaf in entries.find_events(
@@ -322,7 +322,7 @@ class Ledger:
     def find(self, key: str) -> state.State | None:
         """The present state of an object."""
         with engines.reading(self.engine) as connection:
-            found = objects.Objects(self.log_id, connection, {}).find(key)
+            found = objects.Objects(self.log_id, connection).find(key)
         return None if found is None else found[1]
 
     def head(self) -> entries.Head:

@@ -22,8 +22,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "ledger.fonts",
     ),
     (
-        *("ledger.sequencer", "ledger.service", "ledger.audit", "ledger.witness"),
+        *("ledger.edges", "ledger.sequencer", "ledger.service", "ledger.audit", "ledger.witness"),
         *("ledger.reports", "ledger.apikeys", "ledger.trial", "ledger.people", "ledger.sessions"),
+        "ledger.gtins",
     ),
     ("api",),
 )
