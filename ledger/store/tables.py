@@ -2,7 +2,7 @@
 
 `entries` and `checkpoints` are the log; `tiles` and `head` follow from them. Everything else is a
 view that `remelt audit --rebuild-views` can drop and make again, except `disclosures` (erasable
-private fields), `api_keys`, `party_keys`, `people` and `sessions`.
+private fields), `api_keys`, `party_keys`, `people`, `sessions` and `gtins`.
 """
 
 from __future__ import annotations
@@ -228,6 +228,22 @@ sessions: Final = Table(
     Column("seen_ms", BigInteger, nullable=False),
     Index("ix_sessions_log_id_person", "log_id", "person"),
     Index("ix_sessions_log_id_key_hash", "log_id", "key_hash"),
+)
+gtins: Final = Table(
+    "gtins",
+    metadata,
+    _log_id(),
+    Column("gtin", String(14), primary_key=True),
+    Column("party", String(24), nullable=False),
+    Column("site", String(12), nullable=False),
+    Column("metal", String(40), nullable=False),
+    Column("form", String(40), nullable=False),
+    Column("scheme", String(40), nullable=False),
+    Column("code", String(40), nullable=False),
+    Column("registered_ms", BigInteger, nullable=False),
+    Column("ended_ms", BigInteger),
+    Index("ix_gtins_log_id_party", "log_id", "party"),
+    Index("ix_gtins_log_id_site", "log_id", "site"),
 )
 
 VIEWS: Final = (
