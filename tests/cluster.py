@@ -24,7 +24,7 @@ from typing import Any, Final
 import psycopg
 from sqlalchemy.engine import make_url
 
-REQUIRED: Final = "REMELT_REQUIRE_POSTGRES"  # set: a missing server fails the tests that need it
+REQUIRED: Final = "REQUIRE_POSTGRES"  # set: a missing server fails the tests that need it
 SUPERUSER: Final = "postgres"
 _USERS: Final = ("postgres", "nobody")
 _PLACES: Final = ("/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/usr/pgsql-*/bin")

@@ -1,4 +1,8 @@
-"""Engines: SQLite in WAL with synchronous=FULL; writers take the database with BEGIN IMMEDIATE."""
+"""Engines: whatever the database, a writer has the log to itself and a commit is durable.
+
+SQLite: WAL with synchronous=FULL, and writers take the database with BEGIN IMMEDIATE. PostgreSQL
+(store/postgresql.py): writers take the head with SELECT … FOR UPDATE.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +10,60 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
-from ledger.errors import CorruptError
+from ledger.errors import CorruptError, RuleError
+from ledger.store import postgresql, turns
 
 BUSY_TIMEOUT_MS: Final = 30_000
 
 
+# Execution options of a transaction that reads, and of one that writes.
+_READING: Final[dict[str, dict[str, Any]]] = {"sqlite": {}, "postgresql": postgresql.READING}
+_WRITING: Final[dict[str, dict[str, Any]]] = {
+    "sqlite": {"writes": True},
+    "postgresql": {"writes": True, **postgresql.WRITING},
+}
+
+
 def connect(url: str) -> Engine:
-    """An engine for a database URL, e.g. "sqlite:////srv/remelt/ledger.sqlite"."""
+    """An engine for a database URL: "sqlite:////srv/remelt/ledger.sqlite", "postgresql://…".
+
+    RuleError SETTING_INVALID where it is neither. Nothing is opened yet.
+    """
+    address = _address(url)
     # Parameters hold private fields: an error of the database must not carry them into a log.
-    engine = create_engine(url, hide_parameters=True)
-    if make_url(url).get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+    if address.get_backend_name() == "postgresql":
+        engine = create_engine(address, hide_parameters=True, connect_args=postgresql.CONNECT)
+        postgresql.prepare(engine)
+        return engine
+    engine = create_engine(address, hide_parameters=True)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _address(url: str) -> URL:
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        raise _unusable("not a database URL") from None  # its text would repeat the password
+    if address.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
+        return address.set(drivername="postgresql+psycopg")
+    if address.drivername in ("sqlite", "sqlite+pysqlite"):
+        return address
+    raise _unusable(f"{address.drivername}: not a database that this program can use")
+
+
+def _unusable(message: str) -> RuleError:
+    return RuleError(
+        "SETTING_INVALID",
+        f"database: {message}",
+        field="database",
+        hint="want postgresql://USER@HOST/NAME, or leave it out: then it is a SQLite file",
+    )
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -46,15 +88,27 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """One transaction that holds the write lock from its first moment."""
-    with engine.connect().execution_options(writes=True) as connection, connection.begin():
-        yield connection
+    """One transaction that writes; its commit is durable when this ends without an exception.
+
+    SQLite: it holds the write lock from its first moment. PostgreSQL: `read_head(lock=True)` takes
+    the lock, so that comes first, and what is read after it is as the writer before left it.
+    """
+    options = _WRITING[engine.dialect.name]
+    with (
+        turns.taken(engine, BUSY_TIMEOUT_MS),
+        engine.connect().execution_options(**options) as connection,
+    ):
+        with connection.begin():
+            yield connection
+        if engine.dialect.name == "postgresql":
+            postgresql.refuse_unconfirmed(connection)
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One read transaction: everything in it is of one moment."""
-    with engine.connect() as connection, connection.begin():
+    options = _READING[engine.dialect.name]
+    with engine.connect().execution_options(**options) as connection, connection.begin():
         yield connection
 
 
@@ -81,10 +135,11 @@ def damage(connection: Connection) -> str:
 
 
 def check_durable(engine: Engine) -> None:
-    """CorruptError SETTING_INVALID unless commits are durable (WAL and synchronous=FULL)."""
-    if engine.dialect.name != "sqlite":
-        return
+    """CorruptError SETTING_INVALID unless commits are durable (SQLite: WAL, synchronous=FULL)."""
     with reading(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            postgresql.check_durable(connection)
+            return
         mode = connection.execute(text("PRAGMA journal_mode")).scalar()
         synchronous = connection.execute(text("PRAGMA synchronous")).scalar()
     if mode != "wal" or synchronous != 2:

@@ -1,0 +1,125 @@
+"""What is PostgreSQL's own: its connections, its transactions, and what durable means there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from psycopg import Connection as Driver
+from psycopg.errors import Diagnostic
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+
+from ledger.errors import CorruptError, RuleError
+
+CONNECT: Final[dict[str, Any]] = {"connect_timeout": 10, "application_name": "remelt"}
+READING: Final[dict[str, Any]] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+# Whoever waited for the head must see what the one before wrote: every statement looks anew.
+WRITING: Final[dict[str, Any]] = {"isolation_level": "READ COMMITTED"}
+
+# A writer that hangs, or whose machine is gone, does not keep the head for ever.
+_LIMITS: Final = (
+    "SET LOCAL lock_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '60s'"
+)
+_PING_AFTER_S: Final = 1.0
+_USED, _WARNINGS = "remelt_used", "remelt_warnings"
+
+
+def prepare(engine: Engine) -> None:
+    """Make the engine's connections notice that the server went away, and what it warns of."""
+
+    def checkout(driver: Any, record: Any, _: Any) -> None:
+        if time.monotonic() - record.info.get(_USED, 0.0) < _PING_AFTER_S:
+            return
+        try:
+            engine.dialect.do_ping(driver)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError("the server closed the connection") from error
+
+    event.listen(engine, "connect", _listen)
+    event.listen(engine, "checkout", checkout)
+    event.listen(engine, "checkin", _note_time)
+    event.listen(engine, "begin", _limit_writers)
+
+
+def _note_time(_: Any, record: Any) -> None:
+    record.info[_USED] = time.monotonic()
+
+
+def _listen(driver: Driver[Any], record: Any) -> None:
+    warnings = record.info[_WARNINGS] = []
+
+    def notice(diagnostic: Diagnostic) -> None:
+        if diagnostic.severity_nonlocalized == "WARNING":
+            warnings.append(diagnostic.message_primary or "")
+
+    driver.add_notice_handler(notice)
+
+
+def _limit_writers(connection: Connection) -> None:
+    if connection.get_execution_options().get("writes", False):
+        connection.exec_driver_sql(_LIMITS)
+        connection.info[_WARNINGS].clear()
+
+
+def refuse_unconfirmed(connection: Connection) -> None:
+    """RuleError NOT_READY if the server warned while it committed.
+
+    Told to stop waiting for a standby, PostgreSQL says COMMIT all the same, and warns.
+    """
+    if connection.info[_WARNINGS]:
+        raise RuleError(
+            "NOT_READY",
+            f"the commit was not confirmed: {connection.info[_WARNINGS][-1]}",
+            hint="send the same event with the same id again: it is recorded once",
+        )
+
+
+_ALTER: Final = "ALTER SYSTEM SET {name} = on; SELECT pg_reload_conf();"
+_CREATE: Final = (
+    "make the database anew: CREATE DATABASE remelt TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C';"
+)
+_SETTINGS: Final = text(
+    "SELECT current_setting('fsync') AS fsync,"
+    " current_setting('full_page_writes') AS full_page_writes,"
+    " current_setting('synchronous_commit') AS synchronous_commit,"
+    " current_setting('synchronous_standby_names') AS standbys,"
+    " current_setting('server_encoding') AS encoding,"
+    " 'Z' < 'a' AS by_code"
+)
+# What is asked of a database: the setting, whether it will do, what is wanted, how to get it.
+_DEMANDS: Final[tuple[tuple[str, Callable[[Any], bool], str, str], ...]] = (
+    ("fsync", lambda s: s.fsync == "on", "on", _ALTER),
+    ("full_page_writes", lambda s: s.full_page_writes == "on", "on", _ALTER),
+    ("synchronous_commit", lambda s: s.synchronous_commit != "off", "on", _ALTER),
+    (
+        "synchronous_commit",
+        lambda s: not s.standbys or s.synchronous_commit != "local",
+        "on, because synchronous_standby_names names standbys",
+        _ALTER,
+    ),
+    ("encoding", lambda s: s.encoding == "UTF8", "UTF8", _CREATE),
+    # Other orders change with the operating system and then break indexes.
+    ("by_code", lambda s: s.by_code, "texts in the order of their bytes", _CREATE),
+)
+
+
+def check_durable(connection: Connection) -> None:
+    """CorruptError SETTING_INVALID unless commits are durable, for this role and database."""
+    found = connection.execute(_SETTINGS).one()
+    for name, will_do, want, hint in _DEMANDS:
+        if not will_do(found):
+            shown = "collation" if name == "by_code" else f"{name} {getattr(found, name)}"
+            raise CorruptError(
+                "SETTING_INVALID", f"database: {shown}, want {want}", hint=hint.format(name=name)
+            )
+
+
+def is_retryable(error: Exception) -> bool:
+    """Whether the server undid the transaction and says that it may be tried again.
+
+    SQLSTATE 40001 serialization_failure and 40P01 deadlock_detected.
+    """
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    return getattr(cause, "sqlstate", None) in ("40001", "40P01")
