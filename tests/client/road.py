@@ -24,11 +24,10 @@ from ledger.store import engine as engines
 from tests.http.door import EVERYTHING, OPERATOR, ORIGIN, Door
 
 ROOT = Path(__file__).parent.parent.parent
-# What happens when the server has answered, and the answer is on its way.
-LOSE = b""  # the connection breaks
-Fault = (
-    bytes | Callable[[], None]
-)  # other bytes come in its place, or something happens and it is lost
+# What becomes of an answer on its way: other bytes come in its place, whole or drop by drop; or
+# something is done. Then the connection breaks.
+Fault = bytes | Iterator[bytes] | Callable[[], object]
+LOSE = b""
 
 
 def busy(status: str, **headers: str) -> bytes:
@@ -47,6 +46,7 @@ class Server:
     database: str = ""
     process: subprocess.Popen[bytes] | None = None
     port: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self) -> None:
         with socket.socket() as probe:
@@ -73,8 +73,13 @@ class Server:
             self.process.wait(30)
 
     def restart(self) -> None:
-        self.kill()
-        self.start()
+        with self.lock:
+            self.kill()
+            self.start()
+
+    def kill_in(self, seconds: float) -> None:
+        """Kill it then, whatever it does, and start it again."""
+        threading.Timer(seconds, self.restart).start()
 
     def parties(self) -> Door:
         """YARD lets the server sign, SMELTER signs for itself; each has a site."""
@@ -112,11 +117,15 @@ def serving(data: Path, database: str = "") -> Iterator[Server]:
 
 @dataclass
 class Road:
-    """A TCP proxy. `faults`: one is used up by each answer that the server gives."""
+    """A TCP proxy. faults: one is used up by each answer that the server gives.
+
+    alter: what the road makes of bytes on their way back, if it lies.
+    """
 
     server: Server
     faults: deque[Fault] = field(default_factory=deque)
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
+    alter: Callable[[bytes], bytes] = bytes
     answers_lost: int = 0
     stall: threading.Event = field(default_factory=threading.Event)
 
@@ -150,13 +159,16 @@ class Road:
                 return False
             if not data:
                 return False
-            (near if end is far else far).sendall(data)
+            (near if end is far else far).sendall(self.alter(data) if end is far else data)
         return bool(ready)
 
     def _fail(self, near: socket.socket, fault: Fault) -> None:
         self.answers_lost += 1
         if isinstance(fault, bytes):
             near.sendall(fault)
+        elif isinstance(fault, Iterator):
+            for drop in fault:
+                near.sendall(drop)
         else:
             fault()
 
