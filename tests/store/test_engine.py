@@ -20,8 +20,9 @@ LOG = "0000AAAA"
 
 
 @pytest.fixture
-def impatient(data: Path) -> Iterator[Engine]:
-    """Another process's engine, as far as SQLite can tell; it waits 50 ms for a lock."""
+def impatient(data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """Another process's engine, as far as SQLite can tell; it waits 50 ms for turn and lock."""
+    monkeypatch.setattr(engines, "BUSY_TIMEOUT_MS", 50)
     engine = engines.connect(f"sqlite:///{data}/ledger.sqlite")
     event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA busy_timeout=50"))
     yield engine
