@@ -39,6 +39,8 @@ _SERVER: Final = (
     _arg("--url", help="record through this server instead of the local ledger"),
     _arg("--api-key", help="API key for --url (REMELT_API_KEY)"),
     _arg("--key", metavar="PEM", help="sign with this self-held key before sending"),
+    _arg("--ca-file", metavar="PEM", help="trust these authorities instead of the system's"),
+    _arg("--insecure-http", action="store_true", help="send the API key over plain http"),
 )
 
 COMMANDS: Final[dict[str, Command]] = {
@@ -62,6 +64,10 @@ COMMANDS: Final[dict[str, Command]] = {
             *_DATA,
             _arg("--host", default="127.0.0.1"),
             _arg("--port", type=int, default=8731),
+            _arg(
+                "--processes", type=int, choices=range(1, 33), default=1, metavar="N",
+                help="server processes on this port, up to one a core (default 1)",
+            ),
         ),
     ),
     "key new": Command(
@@ -140,7 +146,7 @@ COMMANDS: Final[dict[str, Command]] = {
         "record events from a file, one JSON object per line (or a story in TOML)",
         "remelt record events.ndjson\n"
         "remelt record events.ndjson --url http://127.0.0.1:8731 --api-key rmk_… --key huaibei.pem",
-        "recording.record",
+        "sending.record",
         (*_DATA, *_SERVER, _arg("file"), _JSON),
     ),
     "try": Command(

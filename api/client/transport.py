@@ -26,11 +26,18 @@ def options(
     return {
         "base_url": base,
         "headers": headers,
-        "verify": ssl.create_default_context(cafile=ca_file) if ca_file else True,
+        "verify": _authorities(ca_file) if ca_file else True,
         # What goes to this machine goes to no proxy; a redirect is shown, not followed.
         "trust_env": not wire.is_loopback(urlsplit(base).hostname or ""),
         "follow_redirects": False,
     }
+
+
+def _authorities(ca_file: str | Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # it does not name the file
+        raise ValueError(f"ca_file: {ca_file}: {error.strerror or error}") from error
 
 
 def arguments(step: Send) -> dict[str, Any]:

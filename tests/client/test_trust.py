@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from api.client import AsyncClient, BadAnswer, Client, Refusal, Retry, Untrusted
+from api.client import AsyncClient, BadAnswer, Client, NoAnswer, Refusal, Retry, Untrusted
 from ledger.tlog import note
+from tests.client import tls
 from tests.client.conftest import Maker
 from tests.client.road import ROOT, Road, busy
 from tests.client.test_recording import party, receipt
@@ -235,6 +236,8 @@ def test_what_goes_to_this_machine_goes_to_no_proxy(
         ({"log_key": "nonsense"}, "log_key"),
         ({"log_key": OTHER_KEY, "log": "another.example/log"}, "log"),
         ({"key": "/nowhere/own.pem"}, "key"),
+        ({"ca_file": "/nowhere/ca.pem"}, "ca_file"),
+        ({"ca_file": ROOT / "README.md"}, "ca_file"),
     ],
 )
 def test_arguments_that_cannot_be_right_are_refused_at_once(named: Any, what: str) -> None:
@@ -242,12 +245,14 @@ def test_arguments_that_cannot_be_right_are_refused_at_once(named: Any, what: st
         Client("http://127.0.0.1:9", **named)
 
 
-def test_a_certificate_that_nobody_vouches_for_is_no_answer(tmp_path: Path, door: Door) -> None:
-    """TLS is verified unless the caller names another authority."""
-    ca = tmp_path / "ca.pem"
-    ca.write_text("")
-    with pytest.raises((OSError, ValueError)):
-        Client("https://127.0.0.1:9", ca_file=ca)
+def test_a_server_whose_certificate_nobody_vouches_for_hears_no_api_key(tmp_path: Path) -> None:
+    with tls.serving(tmp_path) as (url, heard, ca_file):
+        with Client(url, "rmk_secret", retry=ONCE) as client, pytest.raises(NoAnswer, match="CERT"):
+            client.ready()
+        assert not heard
+        with Client(url, "rmk_secret", retry=ONCE, ca_file=ca_file) as client:
+            assert client.ready() == {"ok": True}
+        assert b"rmk_secret" in heard[0]
 
 
 # What the client is made of.
