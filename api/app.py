@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from api import limits, problems
 from api.callers import Callers
+from api.pages import login
 from api.pages import views as pages
 from api.routes import events, health, log, lots
 from api.shield import Shield
@@ -40,5 +41,8 @@ def create_app(ledger: Ledger | None = None) -> FastAPI:
     problems.install(app)
     for router in (events.router, lots.router, log.router, health.router):
         app.include_router(router)
+    for router in (labels.router, gtins.router):
+        app.include_router(router)
+    app.include_router(login.router)
     app.include_router(pages.router)
     return app

@@ -8,6 +8,7 @@ import urllib.parse
 from dataclasses import dataclass, field
 from typing import Final
 
+import anyio
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope
@@ -38,6 +39,8 @@ class Callers:
 
     ledger: Ledger
     limits: limits.Limits
+    # Checking a password takes 64 MiB and a core: more at once would only be slower.
+    hashing: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))
     _keys: dict[bytes, tuple[float, Principal]] = field(default_factory=dict)
     _sessions: dict[str, tuple[float, Session]] = field(default_factory=dict)
 
@@ -102,6 +105,21 @@ def token_of(request: Request) -> str:
     cookies = request.cookies
     plain = "" if request.url.scheme == "https" else cookies.get(COOKIE, "")
     return cookies.get(SECURE_COOKIE) or plain
+
+
+def is_secure(request: Request) -> bool:
+    """Whether the browser came over TLS, also through a proxy that says nothing of it."""
+    origin = request.headers.get("origin")
+    return request.url.scheme == "https" or origin == f"https://{_host(request)}"
+
+
+def is_confidential(request: Request) -> bool:
+    """Whether nobody on the way reads a password: TLS, or the machine itself.
+
+    Browsers send Sec-Fetch-* over TLS and to the machine itself only.
+    """
+    here = (request.url.hostname or "") in LOOPBACK
+    return here or is_secure(request) or "sec-fetch-site" in request.headers
 
 
 def check_origin(request: Request) -> None:

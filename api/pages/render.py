@@ -15,8 +15,18 @@ from api.shield import PAGE_CSP
 from ledger.service import Ledger
 
 _HERE: Final = Path(__file__).parent.parent
-CSS: Final = (_HERE / "static" / "page.css").read_bytes()
-CSS_NAME: Final = f"page.{hashlib.sha256(CSS).hexdigest()[:10]}.css"
+_TYPES: Final = {"css": "text/css", "js": "text/javascript"}
+
+
+def _named(name: str) -> tuple[str, bytes, str]:
+    """A file under a name that changes with its content, and its type."""
+    data = (_HERE / "static" / name).read_bytes()
+    stem, _, ending = name.partition(".")
+    return f"{stem}.{hashlib.sha256(data).hexdigest()[:10]}.{ending}", data, _TYPES[ending]
+
+
+_FILES: Final = {name: _named(name) for name in ("page.css", "people.css", "people.js")}
+STATIC: Final = {named: (data, kind) for named, data, kind in _FILES.values()}
 _PAGES: Final = Environment(
     loader=FileSystemLoader(_HERE / "templates"),
     autoescape=True,
@@ -37,14 +47,16 @@ def page(
 ) -> Response:
     other = next(language for language in words.LANGUAGES if language != who.language)
     html = _PAGES.get_template(template).render(
-        **{"address": "", **shown},
+        **{"address": "", "other_href": "", **shown},
         t=who.say,
         who=who,
         tag=words.TAGS[who.language],
         other=other,
         other_tag=words.TAGS[other],
         suffix=suffix(who),
-        css=CSS_NAME,
+        css=_FILES["page.css"][0],
+        people_css=_FILES["people.css"][0],
+        people_js=_FILES["people.js"][0],
         origin=ledger.origin,
         host=ledger.host,
     )

@@ -80,12 +80,13 @@ def serial(request: Request, ledger: LedgerDep, path: str = "") -> Response:
 
 
 @router.api_route("/static/{name}", methods=_READ)
-def style(name: str) -> Response:
-    """The style sheet; its name changes with its content, so it may be kept for ever."""
-    if name != render.CSS_NAME:
+def static(name: str) -> Response:
+    """Style sheets and scripts: a new content has a new name, so they may be kept for ever."""
+    if name not in render.STATIC:
         raise RuleError("NOT_FOUND", f"/static/{render.seen(name)}")
+    data, media_type = render.STATIC[name]
     headers = {"Cache-Control": "public, max-age=31536000, immutable"}
-    return Response(render.CSS, media_type="text/css", headers=headers)
+    return Response(data, media_type=media_type, headers=headers)
 
 
 def _answer(

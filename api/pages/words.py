@@ -10,10 +10,12 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from api.pages import words_people
+
 LANGUAGES: Final = ("en", "zh")
 TAGS: Final = {"en": "en", "zh": "zh-Hans"}
 
-WORDS: Final[dict[str, tuple[str, str]]] = {
+_PUBLIC: Final[dict[str, tuple[str, str]]] = {
     # Every page.
     "other_language": ("中文", "English"),
     "comma": (", ", "，"),
@@ -331,6 +333,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "账本暂时无法读取，这不说明标签或证书有问题。请稍后再试。",
     ),
 }
+
+WORDS: Final = {**_PUBLIC, **words_people.WORDS}
 
 
 def say(language: str, key: str, **values: Any) -> Markup:
