@@ -201,10 +201,63 @@ COMMANDS: Final[dict[str, Command]] = {
         ),
     ),
     "label": Command(
-        "write the label of a lot or certificate as PNG or SVG, or show its QR here",
-        "remelt label HB01/INGOT-1 --out ingot-1.png\nremelt label WXAG2FVZ5MKR",
+        "print labels of lots and certificates: PNG, SVG, PDF sheets, ZPL, CSV; or show QR codes",
+        "remelt label HB01/INGOT-1 --out ingot-1.png\n"
+        "remelt label HB01/INGOT-1 HB01/INGOT-2 --stock a4-3x8 --skip 5 --out labels.pdf\n"
+        "remelt label HB01/INGOT-1 --stock 100x50 --dpi 203 --copies 4 --out labels.zpl\n"
+        "remelt label --stock a4-3x8 --test-page test.pdf\n"
+        "remelt label WXAG2FVZ5MKR",
         "labelling.label",
-        (*_DATA, _arg("subject", metavar="LOT|SERIAL"), _arg("--out", metavar="FILE.png|FILE.svg")),
+        (
+            *_DATA,
+            _arg("subjects", nargs="*", metavar="LOT|SERIAL"),
+            _arg("--out", metavar="FILE", help=".png or .svg of one; .pdf, .zpl, .csv of any"),
+            _arg("--stocks", action="store_true", help="list the label stocks"),
+            _arg("--stock", default="100x50"),
+            _arg("--copies", type=int, default=1),
+            _arg("--skip", type=int, default=0, help="cells of the first sheet used already"),
+            _arg("--dpi", type=int, default=300, help="203, 300 or 600"),
+            _arg("--offset-x", default="0", metavar="MM", help="move the print to the right"),
+            _arg("--offset-y", default="0", metavar="MM", help="move the print down"),
+            _arg("--pitch-x", default="0", metavar="MM", help="add to the distance of columns"),
+            _arg("--pitch-y", default="0", metavar="MM", help="add to the distance of rows"),
+            _arg("--border", action="store_true", help="draw cut lines"),
+            _arg("--reprint", action="store_true", help="mark the label as printed again"),
+            _arg("--medium", default="", help="paper, polyester or metal: prints its warning"),
+            _arg("--form", default="native", help="of ZPL: native or graphics"),
+            _arg("--lang", default="en", choices=("en", "zh")),
+            _arg("--gtin", action="store_true", help="code a GS1 Digital Link of the site's GTIN"),
+            _arg("--battery-code", default="", metavar="CODE", help="GB/T 34014"),
+            _arg("--damaged", action="store_true", help="damaged or defective batteries"),
+            _arg("--test-page", metavar="FILE.pdf", help="rulers to hold against a sheet"),
+        ),
+    ),
+    "gtin add": Command(
+        "register a GTIN for the goods of a site, or say anew what it is for",
+        "remelt gtin add 9506000134352 HB01\n"
+        "remelt gtin add 9506000134352 HB01 --metal aluminium --form ingot --grade aa:3105",
+        "labelling.gtin_add",
+        (
+            *_DATA,
+            _arg("gtin"),
+            _arg("site"),
+            _arg("--metal", help="only for goods of this metal"),
+            _arg("--form", help="only in this form"),
+            _arg("--grade", metavar="SCHEME:CODE", help="only of this grade"),
+            _arg("--demo", action="store_true", help="take a number for demonstrations (952)"),
+        ),
+    ),
+    "gtin list": Command(
+        "list GTINs, those of a party or all",
+        "remelt gtin list\nremelt gtin list HUAIBEI-AL",
+        "labelling.gtin_list",
+        (*_DATA, _arg("party", nargs="?", default=""), _JSON),
+    ),
+    "gtin remove": Command(
+        "print no more labels with a GTIN; those there are lead on to their lots",
+        "remelt gtin remove 9506000134352",
+        "labelling.gtin_remove",
+        (*_DATA, _arg("gtin")),
     ),
     "config show": Command(
         "print every setting and where it comes from; secrets are hidden",

@@ -3,33 +3,56 @@
 from __future__ import annotations
 
 import argparse
+import gc
+import os
 import socket
 import sys
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
+from fastapi import FastAPI
 
 from api import app
 from api.commands.ledgers import where
+from ledger import settings
 from ledger.service import Ledger
 
 # The writer gives up the interpreter at every database call; with the default of 5 ms it would wait
 # that long to get it back from a busy event loop, a dozen times for each commit.
 SWITCH_INTERVAL_S: Final = 0.001
+# The remembered states hold no cycles, and walking all of them again and again costs a fifth.
+GC_THRESHOLDS: Final = (100_000, 20, 50)
 
 
 def serve(arguments: argparse.Namespace) -> int:
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    ledger = Ledger.open(where(arguments))
+    found = where(arguments)
+    ledger = Ledger.open(found)
     with socket.create_server((arguments.host, arguments.port)):
         pass  # a port that is taken is told before anything is promised
     print(f"{ledger.origin}: http://{arguments.host}:{arguments.port}", flush=True)
-    uvicorn.run(
-        app.create_app(ledger),
-        host=arguments.host,
-        port=arguments.port,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=10,
-    )
+    options: dict[str, Any] = {
+        "host": arguments.host, "port": arguments.port, "log_level": "warning",
+        "access_log": False, "timeout_graceful_shutdown": 10,
+    }  # fmt: skip
+    if arguments.processes == 1:
+        uvicorn.run(_tuned(ledger), **options)
+        return 0
+    ledger.engine.dispose()
+    os.environ.update(REMELT_DATA=str(found.data), REMELT_DATABASE=found.database)
+    factory = f"{__name__}:one_of_several"
+    uvicorn.run(factory, factory=True, workers=arguments.processes, **options)
     return 0
+
+
+def one_of_several() -> FastAPI:
+    """What each of several server processes serves; they share the port, and take turns writing."""
+    return _tuned(Ledger.open(settings.load()))
+
+
+def _tuned(ledger: Ledger) -> FastAPI:
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    made = app.create_app(ledger)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+    return made
