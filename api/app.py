@@ -12,7 +12,7 @@ from api import limits, problems
 from api.callers import Callers
 from api.pages import login
 from api.pages import views as pages
-from api.routes import events, health, log, lots
+from api.routes import events, gtins, health, labels, log, lots
 from api.shield import Shield
 from ledger import settings
 from ledger.service import Ledger

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
 
 from api import callers
 from api.callers import Callers
@@ -75,7 +76,7 @@ def need_one_of(who: Principal, parties: set[str]) -> None:
 
 async def known_parameters(request: Request) -> None:
     """Refuse a query parameter that the address does not have: `?dryrun=1` must not record."""
-    known = {field.alias for field in request.scope["route"].dependant.query_params}
+    known = _parameters(request.scope["route"].dependant)
     for name in request.query_params:
         if name not in known:
             raise RuleError(
@@ -85,6 +86,12 @@ async def known_parameters(request: Request) -> None:
                 value=request.query_params[name],
                 hint=f"known here: {', '.join(sorted(known)) or 'none'}",
             )
+
+
+def _parameters(dependant: Dependant) -> set[str]:
+    """The query parameters of an address, those of what it depends on too."""
+    below = (_parameters(inner) for inner in dependant.dependencies)
+    return {field.alias for field in dependant.query_params}.union(*below)
 
 
 async def body(

@@ -17,7 +17,9 @@ from sqlalchemy.exc import IntegrityError
 
 from labels import gs1
 from ledger import entry, reports
-from ledger.book import state
+from ledger.book import shape, state, vocabulary
+from ledger.book.shape import Field, Shape, word
+from ledger.book.shapes import fields
 from ledger.errors import ConflictError, RuleError
 from ledger.service import Ledger
 from ledger.store import engine as engines
@@ -70,6 +72,27 @@ class Gtin:
         }
 
 
+def _needs(members: shape.Members) -> list[str]:
+    return ["form"] if "grade" in members and "form" not in members else []
+
+
+_GOODS: Final = Shape(
+    dict,
+    (
+        Field("metal", word(vocabulary.METALS)),
+        Field("form", word(vocabulary.FORMS), required=False),
+        Field("grade", shape.nested(fields.GRADE), required=False),
+    ),
+    needs=_needs,
+)
+
+
+def parse_material(value: Any, path: str = "material") -> dict[str, Any]:
+    """A parser of the goods that a GTIN is for: a metal, then its form, then its grade."""
+    found: dict[str, Any] = shape.decode(value, path, _GOODS)
+    return found
+
+
 _C: Final = tables.gtins.c
 _COLUMNS: Final = [_C[name] for name in Gtin.__dataclass_fields__]
 
@@ -82,6 +105,9 @@ def _rows(column: str, *, ended: bool) -> Select[Any]:
     return query.order_by(_C.registered_ms, _C.gtin)
 
 
+_ALL: Final = (
+    select(*_COLUMNS).where(_C.log_id == bindparam("log_id")).order_by(_C.registered_ms, _C.gtin)
+)
 _BY_GTIN: Final = _rows("gtin", ended=True)
 _BY_PARTY: Final = _rows("party", ended=True)
 _BY_SITE: Final = _rows("site", ended=False)
@@ -207,10 +233,11 @@ def find(ledger: Ledger, number: str) -> Gtin:
     return row
 
 
-def listing(ledger: Ledger, party: str) -> list[Gtin]:
-    """The registrations of a party, ended ones too, oldest first."""
+def listing(ledger: Ledger, party: str = "") -> list[Gtin]:
+    """The registrations of a party, or of all, ended ones too, oldest first."""
+    query, named = (_BY_PARTY, {"value": party}) if party else (_ALL, {})
     with engines.reading(ledger.engine) as connection:
-        rows = connection.execute(_BY_PARTY, {"log_id": ledger.log_id, "value": party})
+        rows = connection.execute(query, {"log_id": ledger.log_id, **named})
         return [Gtin(*row) for row in rows]
 
 

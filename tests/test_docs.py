@@ -218,7 +218,7 @@ def test_every_command_is_documented_with_its_options_and_no_other_is_named() ->
         assert set(re.findall(r"--[a-z-]+", shown[name][2])) == options - everywhere, name
     for page in documents.PAGES:
         for said in re.findall(
-            r"\bremelt ((?:db |key |apikey |person |config )?[a-z]+)\b(?! is| keeps| makes)",
+            r"\bremelt ((?:db |key |apikey |person |config |gtin )?[a-z]+)\b(?! is| keeps| makes)",
             "\n".join(code_in(page)),
         ):
             assert said in cli.COMMANDS, f"{page}: remelt {said}"

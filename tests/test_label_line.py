@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.commands import labelling
+from api import label_texts
 
 ALUMINIUM = {"substance": "Al", "origins": {"POST": {"mass_mg": 7, "percent": "70.00"}}}
 HELD = {
@@ -21,16 +21,16 @@ def view(**more: Any) -> dict[str, Any]:
 
 
 def test_a_label_prints_the_lots_own_certified_figure_and_its_serial() -> None:
-    line = labelling.percent_line(view(certificates=[HELD]))
-    assert line == "at least 50.00 % of the Al certified, WXAG-2FVZ-5MKR"
+    line = label_texts.percent_line(view(certificates=[HELD]))
+    assert line == "at least 50.00 % of the aluminium certified, WXAG-2FVZ-5MKR"
 
 
 def test_what_is_not_certified_is_called_origin_and_claims_nothing() -> None:
     for gone in ({"status": "REVOKED"}, {"here_mg": 0}):
-        line = labelling.percent_line(view(certificates=[{**HELD, **gone}]))
-        assert line == "Al: 70.00 % post-consumer by origin"
+        line = label_texts.percent_line(view(certificates=[{**HELD, **gone}]))
+        assert line == "aluminium: 70.00 % post-consumer by origin"
 
 
 def test_a_provisional_or_missing_assay_gives_no_percentage() -> None:
-    assert labelling.percent_line(view(assay_grade="provisional")) == ""
-    assert labelling.percent_line(view(elements=[])) == ""
+    assert label_texts.percent_line(view(assay_grade="provisional")) == ""
+    assert label_texts.percent_line(view(elements=[])) == ""

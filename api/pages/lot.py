@@ -76,7 +76,7 @@ def _compared(view: View, balances: lines.Balances, reader: Reader) -> list[tupl
         rows.append((reader.say("heat" if furnace else "run"), _BIG.format(view["made_by"])))
     rows += [
         (reader.say("mass"), _masses(view, lines.wet_mg(balances), reader)),
-        (reader.say("material"), _material(view["material"], reader)),
+        (reader.say("material"), material_line(view["material"], reader)),
         (reader.say("received" if received else "made"), made),
     ]
     return rows
@@ -92,7 +92,7 @@ def _masses(view: View, last_mg: int, reader: Reader) -> Markup:
     return reader.say("comma").join(shown)
 
 
-def _material(material: dict[str, Any] | None, reader: Reader) -> Markup:
+def material_line(material: dict[str, Any] | None, reader: Reader) -> Markup:
     if material is None:
         return reader.say("not_stated")
     metal = reader.name(names.METALS, material["metal"])
