@@ -259,6 +259,33 @@ COMMANDS: Final[dict[str, Command]] = {
         "labelling.gtin_remove",
         (*_DATA, _arg("gtin")),
     ),
+    "backup": Command(
+        "write the whole ledger into one file while the server runs, and audit that copy",
+        "remelt backup /srv/backup\nremelt backup /safe/with-keys.zip --with-keys",
+        "operating.make_backup",
+        (
+            *_DATA,
+            _arg("target", metavar="DIR|FILE"),
+            _arg("--with-keys", action="store_true",
+                 help="private keys too: who has this file can be the operator"),
+            _JSON,
+        ),
+    ),
+    "restore": Command(
+        "put a backup where no ledger is, and audit it",
+        "remelt restore /srv/backup/remelt-4XKQ2M7A-20260302T010000Z.zip --data /srv/remelt\n"
+        "remelt restore backup.zip --checkpoint newest-checkpoint.txt",
+        "operating.restore_backup",
+        (
+            *_DATA,
+            _arg("file", metavar="ARCHIVE"),
+            _arg("--expect-size", type=int, default=0, metavar="N",
+                 help="refuse a backup of fewer entries than the log is known to have had"),
+            _arg("--checkpoint", metavar="FILE",
+                 help="the newest checkpoint anybody has: refuse what is older, or another log"),
+            _JSON,
+        ),
+    ),
     "config show": Command(
         "print every setting and where it comes from; secrets are hidden",
         "remelt config show\nremelt config show --json",

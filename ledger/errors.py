@@ -121,6 +121,9 @@ PROOF_CODES: Final[dict[str, Code]] = {
     "POLICY_INVALID": Code(422, "the policy file cannot be read"),
     "ENTRY_INVALID": Code(422, "bytes that are not a canonical log entry"),
     "ENTRY_DIFFERS": Code(422, "the rules give another entry than the log holds"),
+    "BACKUP_INVALID": Code(422, "not a backup archive, or a damaged one"),
+    "BACKUP_OLD": Code(409, "the log is known to have gone further than the backup"),
+    "TARGET_EXISTS": Code(409, "there is something already where this would be written"),
     "STORE_CORRUPT": Code(500, "what is stored contradicts the log"),
     "SETTING_INVALID": Code(500, "a setting is missing or wrong"),
 }

@@ -11,16 +11,12 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
 from cryptography.hazmat.primitives.asymmetric import ec
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 
-from ledger import audit, entry, keys, statements
+from ledger import audit, entry, keys, revisions, statements
 from ledger.book import crockford, encoding, events, fold, jose, rules, state, vocabulary
 from ledger.book.rules.draft import Outcome
 from ledger.errors import FormatError, RuleError
@@ -39,19 +35,20 @@ def log_id_of(origin: str) -> str:
 
 
 def upgrade(settings: Settings) -> None:
-    """Bring the database's tables up to date, in one transaction; new views are made at once."""
-    here = Path(__file__).parent
-    inside, beside = here / "_migrations", here.parent / "migrations"
-    config = Config()
-    config.set_main_option("script_location", str(inside if inside.is_dir() else beside))
+    """Bring the database's tables up to date, in one transaction."""
     settings.data.mkdir(parents=True, exist_ok=True)
     with engines.writing(engines.connect(settings.database)) as connection:
-        config.attributes["connection"] = connection
-        before = MigrationContext.configure(connection).get_current_revision()
-        command.upgrade(config, "head")
-        after = MigrationContext.configure(connection).get_current_revision()
-        for log_id in entries.log_ids(connection) if before and before != after else ():
-            audit.rebuild_views(connection, log_id)
+        upgrade_tables(connection)
+
+
+def upgrade_tables(connection: Connection) -> None:
+    """Bring tables to the newest revision; new views are made at once."""
+    before = revisions.current(connection)
+    if before == revisions.known()[0]:
+        return
+    revisions.upgrade(connection)
+    for log_id in entries.log_ids(connection) if before else ():
+        audit.rebuild_views(connection, log_id)
 
 
 def check_names(origin: str, operator: str) -> None:
@@ -141,6 +138,7 @@ class Ledger:
         engine = engines.connect(settings.database)
         engines.check_durable(engine)
         with engines.reading(engine) as connection:
+            revisions.check(connection)
             found = entries.log_ids(connection)
             head = entries.read_head(connection, found[0]) if len(found) == 1 else None
         if head is None:

@@ -19,12 +19,12 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("ledger.exchange", "labels"),
     (
         *("ledger.settings", "ledger.keys", "ledger.store", "ledger.clock", "ledger.statements"),
-        "ledger.fonts",
+        *("ledger.fonts", "ledger.revisions", "ledger.tail", "ledger.archive", "ledger.lastrun"),
     ),
     (
         *("ledger.edges", "ledger.sequencer", "ledger.service", "ledger.audit", "ledger.witness"),
         *("ledger.reports", "ledger.apikeys", "ledger.trial", "ledger.people", "ledger.sessions"),
-        "ledger.gtins",
+        *("ledger.gtins", "ledger.backup", "ledger.doctor"),
     ),
     ("api",),
 )

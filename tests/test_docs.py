@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,7 @@ def test_the_operators_commands_run_as_printed(
     tour: tuple[Tour, list[str]], tmp_path: Path
 ) -> None:
     if shutil.which("sqlite3") is None:
-        pytest.skip("the backup needs the sqlite3 program")
+        pytest.skip("erasing private fields needs the sqlite3 program")
     made, _ = tour
     shutil.copytree(made.home / "remelt-data", tmp_path / "remelt-data")
     printed = iter(made.run("docs/operations.md", "operations", tmp_path))
@@ -120,12 +121,13 @@ def test_the_operators_commands_run_as_printed(
         if info == "sh operations":
             said = next(printed)
         else:
-            assert not documents.unprinted(text.replace("5 ", "N "), re.sub(r"\b\d+ ", "N ", said))
-    assert (tmp_path / "backup").stat().st_mode & 0o777 == 0o700
-    assert (tmp_path / "backup" / "keys" / "log.key").stat().st_mode & 0o077 == 0
+            shown, got = (re.sub(r"\b\d+\b", "N", words) for words in (text, said))
+            assert not documents.unprinted(shown, got)
+    assert len(list((tmp_path / "backup").glob("*.zip"))) == 2
     # The tail of a disclosure as it is stored: what comes before it fills whole base64 groups.
     erased = base64.b64encode(b'seller","Mrs Chen"]').rstrip(b"=")
-    assert erased in (tmp_path / "backup" / "ledger.sqlite").read_bytes()
+    with zipfile.ZipFile(tmp_path / "backup" / "with-keys.zip") as kept:
+        assert erased in kept.read("ledger.sqlite")
     for path in (tmp_path / "remelt-data").glob("ledger.sqlite*"):
         assert erased not in path.read_bytes(), "erased is erased"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from api.commands import output
-from ledger import audit, reports, service, settings
+from ledger import audit, lastrun, reports, service, settings
 from ledger.store import engine as engines
 
 
@@ -56,6 +56,8 @@ def audit_ledger(arguments: argparse.Namespace) -> int:
             connection, ledger.log_id, ledger.verifier, output.Progress("audited entries")
         )
     finding = report.finding
+    seen = {"size": report.size, "clean": finding is None}
+    lastrun.write(ledger.settings, lastrun.AUDIT, seen)
     if arguments.json:
         output.json(
             {

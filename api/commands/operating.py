@@ -1,12 +1,19 @@
-"""What an operator needs: settings."""
+"""What an operator needs: settings, backup, restore."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
 
 from api.commands import output
 from api.commands.ledgers import where
-from ledger import settings
+from ledger import archive, backup, settings
+from ledger.backup import Copy
+from ledger.service import Ledger
 
 
 def config_show(arguments: argparse.Namespace) -> int:
@@ -19,3 +26,80 @@ def config_show(arguments: argparse.Namespace) -> int:
     for name, text, source in told:
         print(f"{name:<22} {source:<12} {text}")
     return 0
+
+
+def _end_cleanly(*_: object) -> None:
+    sys.exit(128 + signal.SIGTERM)  # through every `with`, so that nothing half is left
+
+
+def make_backup(arguments: argparse.Namespace) -> int:
+    signal.signal(signal.SIGTERM, _end_cleanly)
+    ledger = Ledger.open(where(arguments))
+    progress = output.Progress("audited entries of the copy")
+    target = Path(arguments.target)
+    made = backup.make(ledger, target, with_keys=arguments.with_keys, progress=progress)
+    if arguments.json:
+        output.json(_as_dict(made))
+        return 0
+    print(f"{made.path} ({made.path.stat().st_size:,} bytes)")
+    _print_head(made)
+    print(f"  keys        {', '.join(made.keys) or 'not in it: keep them elsewhere, on paper too'}")
+    if made.keys:
+        print(f"warning: who has {made.path.name} can be the operator", file=sys.stderr)
+    return 0
+
+
+def restore_backup(arguments: argparse.Namespace) -> int:
+    signal.signal(signal.SIGTERM, _end_cleanly)
+    found = where(arguments)
+    known = Path(arguments.checkpoint).read_bytes() if arguments.checkpoint else b""
+    newest = backup.Newest(arguments.expect_size, known)
+    progress = output.Progress("audited entries of the copy")
+    made = backup.restore(Path(arguments.file), found, newest, progress)
+    if arguments.json:
+        output.json(_as_dict(made))
+        return 0
+    print(f"restored the log {made.origin} into {found.shown_database}")
+    _print_head(made)
+    missing = [name for name in archive.KEYS if name not in made.keys]
+    print(f"  keys        {'MISSING: ' + ', '.join(missing) if missing else 'in place'}")
+    _warn_of_forks(made, compared=bool(known or arguments.expect_size))
+    data = f" --data {os.path.relpath(found.data)}" if arguments.data else ""
+    if missing:
+        print(f"next: put the missing keys into {found.keys}, mode 0600, or name them by settings")
+    print(f"next: remelt doctor{data}, then remelt serve{data}")
+    return 0
+
+
+def _print_head(made: Copy) -> None:
+    print(f"  clean       {made.size} entries, log {made.origin}")
+    print(f"  root        {made.root.hex()}")
+    first, *rest = made.checkpoint.rstrip().split("\n")
+    print(f"  checkpoint  {first}")
+    for line in rest:
+        print(f"              {line}".rstrip())
+
+
+def _warn_of_forks(made: Copy, *, compared: bool) -> None:
+    print(
+        f"warning: if the lost log ever signed more than {made.size} entries, whatever is recorded "
+        "now is a fork, signed by you and provable",
+        file=sys.stderr,
+    )
+    if not compared:
+        print(
+            "hint: ask those who hold answers, dossiers or checkpoints for the newest one, and "
+            "restore with --checkpoint FILE or --expect-size N",
+            file=sys.stderr,
+        )
+
+
+def _as_dict(made: Copy) -> dict[str, Any]:
+    return {
+        "origin": made.origin,
+        "size": made.size,
+        "root": made.root.hex(),
+        "checkpoint": made.checkpoint,
+        "keys": made.keys,
+        "path": str(made.path),
+    }

@@ -14,8 +14,9 @@ from fastapi import FastAPI
 
 from api import app
 from api.commands.ledgers import where
-from ledger import settings
+from ledger import settings, tail
 from ledger.service import Ledger
+from ledger.store import engine as engines
 
 # The writer gives up the interpreter at every database call; with the default of 5 ms it would wait
 # that long to get it back from a busy event loop, a dozen times for each commit.
@@ -27,6 +28,8 @@ GC_THRESHOLDS: Final = (100_000, 20, 50)
 def serve(arguments: argparse.Namespace) -> int:
     found = where(arguments)
     ledger = Ledger.open(found)
+    with engines.reading(ledger.engine) as connection:
+        tail.check(connection, ledger.log_id, ledger.verifier)
     with socket.create_server((arguments.host, arguments.port)):
         pass  # a port that is taken is told before anything is promised
     print(f"{ledger.origin}: http://{arguments.host}:{arguments.port}", flush=True)
