@@ -20,14 +20,14 @@ _WORDS: Final = {
     "offset": ("offset x, y", "偏移 x、y"),
     "pitch": ("pitch x, y", "间距修正 x、y"),
     "read_first": (
-        "First label: where its edge crosses the scale is the offset to type in.",
+        "First label: the mark on which its edge lies is the offset to type in.",
         "首枚标签：标签边缘在刻度上的读数即为应输入的偏移量。",
     ),
     "read_last": (
-        "Last label: (reading − offset) / (number of columns or rows − 1) is the pitch.",
+        "Last label: (reading - offset) / (columns or rows - 1) is the pitch to type in.",
         "末枚标签：（读数 − 偏移）÷（列数或行数 − 1）即为间距修正。",
     ),
-    "scale": ("Print at 100 %, without «fit to page».", "请按 100 % 打印，勿选“适合页面”。"),
+    "scale": ('Print at 100 %, without "fit to page".', "请按 100 % 打印，勿选“适合页面”。"),
 }
 
 

@@ -67,7 +67,8 @@ def measure(fonts: Sequence[Font]) -> Measure:
 
 @lru_cache(maxsize=16_384)
 def _width(font: Font, text: str, size: int) -> int:
-    return int(face(font, size).getlength(text)) + 1
+    # As it is drawn, in whole dots: grey edges would be cut off, and thin strokes with them.
+    return int(face(font, size).getlength(text, mode="1")) + 1
 
 
 @lru_cache(maxsize=4096)

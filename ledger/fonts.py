@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-import reportlab
+import reportlab  # type: ignore[import-untyped]
 
 from labels import fonts
 from labels.fonts import Font
