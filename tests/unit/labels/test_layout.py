@@ -98,7 +98,7 @@ def test_a_label_20_mm_high_keeps_modules_of_half_a_millimetre(dpi: int, width_m
     picture = raster.image(drawn, ()).convert("L").point(lambda level: 255 - level)
     # The symbol as it is printed: what is dark before the text begins.
     code = [line.box for line in drawn.lines]
-    beside = all(box[0] >= drawn.width // 2 for box in code)
+    beside = all(box[0] > drawn.x + 25 * drawn.module for box in code)
     end = min(box[0] for box in code) - 2 if beside else drawn.width
     foot = drawn.height if beside else min(box[1] for box in code)
     left, top, right, bottom = picture.crop((0, 0, end, foot)).getbbox() or (0, 0, 0, 0)
