@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from api import limits, problems
 from api.callers import Callers
-from api.pages import login
+from api.pages import login, resolver
 from api.pages import views as pages
 from api.routes import events, gtins, health, labels, log, lots
 from api.shield import Shield
@@ -44,5 +44,6 @@ def create_app(ledger: Ledger | None = None) -> FastAPI:
     for router in (labels.router, gtins.router):
         app.include_router(router)
     app.include_router(login.router)
+    app.include_router(resolver.router)
     app.include_router(pages.router)
     return app

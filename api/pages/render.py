@@ -66,14 +66,16 @@ def page(
     return Response(html, status_code=status, media_type="text/html", headers=headers)
 
 
-def not_valid(ledger: Ledger, who: Reader, asked: str, reason: str, *steps: str) -> Response:
+def not_valid(
+    ledger: Ledger, who: Reader, asked: str, reason: str, *steps: str, status: int = 404
+) -> Response:
     """The page of a label or number that this log does not know; it tells nothing of the log."""
     shown = {
         "asked": seen(asked),
         "reason": who.say(reason),
         "steps": [who.say(step, origin=ledger.origin) for step in steps],
     }
-    return page("not_valid.html", ledger, who, shown, 404)
+    return page("not_valid.html", ledger, who, shown, status)
 
 
 def suffix(who: Reader) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from typing import Final
+from urllib.parse import quote
 
 from labels import payload
 from ledger.book import crockford, serial, shapes
@@ -15,6 +16,9 @@ TEXT_MAX: Final = 300
 _READ_AS: Final = str.maketrans("ILO", "110")
 # A host has a scheme before it or a dot in it; a site of this log has neither.
 _ADDRESS: Final = re.compile(r"(?:HTTPS?://[^/\s]*|[^/\s]*\.[^/\s]*)?/[LC]/(.*)", re.DOTALL)
+# A GS1 Digital Link, or the text that stands under one.
+_DIGITAL_LINK: Final = re.compile(r".*/01/(\d{14})/10/([^/?#\s]+).*", re.DOTALL)
+_BRACKETS: Final = re.compile(r"\(01\)\s*(\d{14})\s*\(10\)\s*(\S+)")
 _LOT: Final = re.compile(r"([^/\s]+)\s*/\s*([^/\s]+)[/\s]+([0-9A-Z-]+)")
 _LOT_ALONE: Final = re.compile(r"[A-Z][A-Z0-9]{1,11}\s*/\s*[A-Z0-9][A-Z0-9-]{0,19}")
 
@@ -42,6 +46,15 @@ def looks_like_serial(text: str) -> bool:
     return len(text) == serial.LENGTH and all(digit in crockford.ALPHABET for digit in text)
 
 
+def is_lot(text: str) -> bool:
+    """Whether a lot may have this name: <site>/<name>."""
+    try:
+        shapes.NAMED(text, "lot")
+    except FormatError:
+        return False
+    return True
+
+
 def label(site: str, name: str, typed_digits: str) -> tuple[str, str] | None:
     """The lot and the fingerprint of a label; None where no label has such parts."""
     lot, fingerprint = capitals(f"{site}/{name}"), digits(typed_digits)
@@ -58,6 +71,8 @@ def address(text: str) -> tuple[str, str]:
     plain = capitals(unicodedata.normalize("NFKC", text[:TEXT_MAX]).strip())
     if found := _ADDRESS.fullmatch(plain):
         plain = found[1].partition("?")[0].strip("/ ")
+    if found := _DIGITAL_LINK.fullmatch(plain) or _BRACKETS.fullmatch(plain):
+        return f"/01/{found[1]}/10/{quote(found[2], safe='%')}", ""
     number = digits(plain)
     if looks_like_serial(number):
         return f"/C/{number}", ""

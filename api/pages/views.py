@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import RedirectResponse
 
 from api.deps import LedgerDep
-from api.pages import certificate, lot, reader, render, typed, verdicts
+from api.pages import certificate, linksets, lot, reader, render, typed, verdicts
 from api.pages.reader import Reader
 from ledger import reports
 from ledger.book import state
@@ -53,6 +53,10 @@ def home(request: Request, ledger: LedgerDep) -> Response:
 @router.api_route("/L/{path:path}", methods=_READ)
 @router.api_route("/l/{path:path}", methods=_READ)
 def label(request: Request, ledger: LedgerDep, path: str = "") -> Response:
+    if linksets.wanted(request):
+        view, address = _labelled(ledger, path)
+        anchor = linksets.root(ledger) + address
+        return linksets.answer(request, anchor, linksets.links(ledger, view))
     who = reader.of(request)
     steps = ("do_scan_again", "do_compare_log", "do_not_accept")
     return _answer(
@@ -110,14 +114,20 @@ def _about(ledger: Ledger) -> dict[str, Any]:
 
 def _lot(ledger: Ledger, who: Reader, path: str) -> Response:
     """A lot's page, for a label with the right fingerprint only. Raises RuleError LOT_UNKNOWN."""
+    view, address = _labelled(ledger, path)
+    who = replace(who, zone=view["zone"])
+    shown = lot.page(ledger, view, who)
+    return render.page("lot.html", ledger, who, {**shown, "address": address})
+
+
+def _labelled(ledger: Ledger, path: str) -> tuple[dict[str, Any], str]:
+    """The lot of a label, and the label's own address. Raises RuleError LOT_UNKNOWN."""
     parts = path.rstrip("/").split("/")
     read = typed.label(*parts) if len(parts) == 3 else None
     view = None if read is None else reports.lot_view(ledger, read[0])
     if read is None or view is None or view["fingerprint"] != read[1]:
         raise RuleError("LOT_UNKNOWN", "no such label", field="path")
-    who = replace(who, zone=view["zone"])
-    shown = lot.page(ledger, view, who)
-    return render.page("lot.html", ledger, who, {**shown, "address": f"/L/{'/'.join(read)}"})
+    return view, f"/L/{'/'.join(read)}"
 
 
 def _certificate(ledger: Ledger, who: Reader, number: str) -> Response:

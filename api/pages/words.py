@@ -116,6 +116,14 @@ _PUBLIC: Final[dict[str, tuple[str, str]]] = {
         "This log never made such a label.",
         "本账本从未制作过这样的标签。",
     ),
+    "no_such_gtin": (
+        "Nobody registered the GTIN of this label in this log, or no longer.",
+        "本账本中没有登记该标签的 GTIN，或登记已终止。",
+    ),
+    "link_wrong": (
+        "The address in this code is not a well-formed GS1 Digital Link.",
+        "此码中的网址不是格式正确的 GS1 Digital Link。",
+    ),
     "no_such_certificate": (
         "This log has no certificate with this number.",
         "本账本没有这个编号的证书。",
@@ -133,6 +141,10 @@ _PUBLIC: Final[dict[str, tuple[str, str]]] = {
     "do_scan_again": (
         "Scan again, or type what is printed under the code.",
         "请重新扫码，或输入码下印刷的文字。",
+    ),
+    "do_type_digits": (
+        "Type the lot and the ten digits printed on the label on the first page.",
+        "请在首页输入标签上印刷的批次和十位校验码。",
     ),
     "do_type_again": (
         "Type the number again. I, L, O and U do not occur in it.",
