@@ -37,8 +37,10 @@ def log_id_of(origin: str) -> str:
 def upgrade(settings: Settings) -> None:
     """Bring the database's tables up to date, in one transaction."""
     settings.data.mkdir(parents=True, exist_ok=True)
-    with engines.writing(engines.connect(settings.database)) as connection:
-        upgrade_tables(connection)
+    with engines.opened(settings.database) as engine:
+        engines.check_durable(engine)
+        with engines.writing(engine) as connection:
+            upgrade_tables(connection)
 
 
 def upgrade_tables(connection: Connection) -> None:
@@ -73,15 +75,22 @@ def create(settings: Settings, origin: str, operator: str, parameters: Mapping[s
     check_names(origin, operator)
     keys.refuse_leftovers(settings)
     upgrade(settings)
-    log_id = log_id_of(origin)
-    engine = engines.connect(settings.database)
+    with engines.opened(settings.database) as engine:
+        _create(engine, settings, origin, operator, parameters)
+    return Ledger.open(settings)
+
+
+def _create(
+    engine: Engine, settings: Settings, origin: str, operator: str, parameters: Mapping[str, Any]
+) -> None:
     with engines.reading(engine) as connection:
         if entries.log_ids(connection):
             raise RuleError(
                 "SETTING_INVALID",
                 f"{settings.shown_database}: there is a log already",
-                hint="choose another data directory; a log is never opened twice",
+                hint="choose another data directory and database; a log is never opened twice",
             )
+    log_id = log_id_of(origin)
     signer = keys.create_log_key(settings, origin)
     keys.create_master_key(settings)
     operator_key = keys.create_operator_key(settings)
@@ -103,7 +112,6 @@ def create(settings: Settings, origin: str, operator: str, parameters: Mapping[s
     sequencer.stop()
     if not isinstance(result, Accepted):
         raise result
-    return Ledger.open(settings)
 
 
 def _submission(
@@ -136,6 +144,14 @@ class Ledger:
     def open(cls, settings: Settings) -> Ledger:
         """Open the one log of a database; its writer is not started yet."""
         engine = engines.connect(settings.database)
+        try:
+            return cls._open(settings, engine)
+        except BaseException:
+            engine.dispose()
+            raise
+
+    @classmethod
+    def _open(cls, settings: Settings, engine: Engine) -> Ledger:
         engines.check_durable(engine)
         with engines.reading(engine) as connection:
             revisions.check(connection)

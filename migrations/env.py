@@ -15,8 +15,8 @@ def run() -> None:
     if connection is not None:
         migrate(connection)
         return
-    with engine.writing(engine.connect(settings.load().database)) as own:
-        migrate(own)
+    with engine.opened(settings.load().database) as own, engine.writing(own) as writing:
+        migrate(writing)
 
 
 def migrate(connection: object) -> None:

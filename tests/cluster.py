@@ -22,8 +22,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import psycopg
+import pytest
 from sqlalchemy.engine import make_url
 
+# For tests that are about SQLite's files, pragmas or locks.
+SQLITE_ONLY: Final = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 REQUIRED: Final = "REQUIRE_POSTGRES"  # set: a missing server fails the tests that need it
 SUPERUSER: Final = "postgres"
 _USERS: Final = ("postgres", "nobody")

@@ -51,7 +51,8 @@ def read_head(connection: Connection, log_id: str, *, lock: bool = False) -> Hea
 
 def log_ids(connection: Connection) -> list[str]:
     """The logs of this database."""
-    return list(connection.execute(select(tables.head.c.log_id)).scalars())
+    query = select(tables.head.c.log_id).order_by(tables.head.c.log_id)
+    return list(connection.execute(query).scalars())
 
 
 def read_leaf(connection: Connection, log_id: str, n: int) -> bytes:

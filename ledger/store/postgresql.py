@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from psycopg import Connection as Driver
+import psycopg
 from psycopg.errors import Diagnostic
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Connection, Engine, ExceptionContext, event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 
 from ledger.errors import CorruptError, RuleError
@@ -41,13 +41,28 @@ def prepare(engine: Engine) -> None:
     event.listen(engine, "checkout", checkout)
     event.listen(engine, "checkin", _note_time)
     event.listen(engine, "begin", _limit_writers)
+    event.listen(engine, "handle_error", _shorten)
+
+
+def _shorten(context: ExceptionContext) -> None:
+    """Keep the first sentence of an error: the details of PostgreSQL quote the values of a row."""
+    shorten(context.original_exception)
+    if context.sqlalchemy_exception is not None:
+        name = type(context.original_exception).__name__
+        context.sqlalchemy_exception.args = (f"({name}) {context.original_exception}",)
+
+
+def shorten(error: BaseException) -> None:
+    """The same, for an error that the driver raised itself."""
+    if isinstance(error, psycopg.Error) and error.diag.message_primary:
+        error.args = (error.diag.message_primary,)
 
 
 def _note_time(_: Any, record: Any) -> None:
     record.info[_USED] = time.monotonic()
 
 
-def _listen(driver: Driver[Any], record: Any) -> None:
+def _listen(driver: psycopg.Connection[Any], record: Any) -> None:
     warnings = record.info[_WARNINGS] = []
 
     def notice(diagnostic: Diagnostic) -> None:

@@ -1,29 +1,31 @@
-"""A log made once per session, and a copy of its files for every test."""
+"""A log made once per session and kind of database, and a copy of it for every test."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from ledger.service import Ledger
+from tests.cluster import Database
 from tests.store import plant
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of a log of plant.SIZE entries that nobody has open."""
+def template(tmp_path_factory: pytest.TempPathFactory, database: Database) -> Path:
+    """The directory of a log of plant.SIZE entries that nobody has open."""
     data = tmp_path_factory.mktemp("template") / "data"
+    plant.place(data, database)
     plant.build(data)
     return data
 
 
 @pytest.fixture
-def data(template: Path, tmp_path: Path) -> Path:
-    """A copy of the template's files."""
-    return Path(shutil.copytree(template, tmp_path / "data"))
+def data(template: Path, database: Database, tmp_path: Path) -> Iterator[Path]:
+    """A copy of the template, directory and database."""
+    yield plant.copy(template, tmp_path / "data", database)
+    database.drop(plant.url_of(tmp_path / "data"))
 
 
 @pytest.fixture

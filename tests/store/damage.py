@@ -27,6 +27,8 @@ class Damaged:
     connection: Connection
 
     def execute(self, statement: str, *values: Any) -> Any:
+        if self.connection.dialect.paramstyle == "pyformat":
+            statement = statement.replace("?", "%s")
         return self.connection.exec_driver_sql(statement, values)
 
     @contextmanager
@@ -115,8 +117,34 @@ def entry_row(log_id: str, leaf: bytes) -> dict[str, Any]:
 def damaging(ledger: Ledger) -> Iterator[Damaged]:
     """The log without its triggers; nothing of what is done stays."""
     with engines.writing(ledger.engine) as connection:
-        names = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'"))
-        for name in names.scalars().all():
-            connection.exec_driver_sql(f"DROP TRIGGER {name}")
+        _drop_triggers(connection)
         yield Damaged(ledger, connection)
         connection.rollback()
+
+
+def _drop_triggers(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        for table in tables.APPEND_ONLY:
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} DISABLE TRIGGER USER")
+        return
+    names = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'"))
+    for name in names.scalars().all():
+        connection.exec_driver_sql(f"DROP TRIGGER {name}")
+
+
+def refuse_inserts(connection: Connection, table: str) -> None:
+    """From the next commit on the database takes no new rows of a table."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'refused'; END $$"
+        )
+        action = "EXECUTE FUNCTION refuse()"
+    else:
+        action = "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    connection.exec_driver_sql(f"CREATE TRIGGER refuse BEFORE INSERT ON {table} {action}")
+
+
+def allow_inserts(connection: Connection, table: str) -> None:
+    on_table = f" ON {table}" if connection.dialect.name == "postgresql" else ""
+    connection.exec_driver_sql(f"DROP TRIGGER refuse{on_table}")

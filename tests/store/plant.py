@@ -1,4 +1,4 @@
-"""A small plant for tests of the store: real SQLite files, real keys, custodial parties.
+"""A small plant for tests of the store: real databases, real keys, custodial parties.
 
 Two parties, HEFEI with site HF01 and WUHU with site WH01: entries 1 to 4 of every log here.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
@@ -22,6 +23,7 @@ from ledger.service import Ledger
 from ledger.store import engine as engines
 from ledger.store import entries, tables
 from ledger.tlog import checkpoint, proof, tiles
+from tests.cluster import Database
 
 ORIGIN = "store.remelt.example/test"
 OPERATOR = "OPERATOR"
@@ -30,9 +32,32 @@ SIZE = 5  # entries of the template
 Envelope = dict[str, Any]
 
 
+def place(data: Path, database: Database) -> None:
+    """Make the directory of a new ledger, and note in it where its database is."""
+    data.mkdir(exist_ok=True)
+    _note(data, database.new(data))
+
+
+def copy(data: Path, to: Path, database: Database) -> Path:
+    """A copy of a log that nobody has open, directory and database."""
+    shutil.copytree(data, to)
+    _note(to, database.copy(url_of(data), to))
+    return to
+
+
+def _note(data: Path, url: str) -> None:
+    if not url.startswith("sqlite"):  # its file lies in the directory, wherever that is copied to
+        (data / "database.url").write_text(url)
+
+
+def url_of(data: Path) -> str:
+    noted = data / "database.url"
+    return noted.read_text() if noted.exists() else f"sqlite:///{data}/ledger.sqlite"
+
+
 def settings_of(data: Path) -> settings.Settings:
     """Settings without the environment's say."""
-    return settings.Settings(data, f"sqlite:///{data}/ledger.sqlite", "", "")
+    return settings.Settings(data, url_of(data), "", "")
 
 
 def build(data: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from ledger.service import Ledger
 from ledger.store import engine as engines
 from ledger.store import tables, writes
 from ledger.tlog import note
+from tests.cluster import SQLITE_ONLY, Database
 from tests.store import damage, plant
 
 VIEWS = tuple(table.name for table in tables.VIEWS)
@@ -25,10 +25,11 @@ LAST = plant.SIZE + len(plant.story()) - 1
 
 
 @pytest.fixture(scope="module")
-def told(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
+def told(
+    template: Path, database: Database, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Ledger]:
     """The template with the story told: twelve entries, a row in every view."""
-    data = tmp_path_factory.mktemp("told") / "data"
-    shutil.copytree(template, data)
+    data = plant.copy(template, tmp_path_factory.mktemp("told") / "data", database)
     ledger = Ledger.open(plant.settings_of(data))
     ledger.sequencer.start()
     for envelope in plant.story():
@@ -346,6 +347,7 @@ def test_rebuilt_views_carry_on_the_log(ledger: Ledger, opened: Callable[[], Led
 # The file itself.
 
 
+@SQLITE_ONLY
 def test_no_page_of_the_file_can_be_overwritten_unseen(told: Ledger, tmp_path: Path) -> None:
     """Whatever SQLite makes of a torn file: it refuses it, or the audit ends with a finding."""
     plant.close(told)  # nothing is left in the write-ahead log

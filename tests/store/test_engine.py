@@ -15,18 +15,20 @@ from ledger.errors import CorruptError
 from ledger.service import Ledger
 from ledger.store import engine as engines
 from ledger.store import entries, writes
+from tests.cluster import SQLITE_ONLY
+from tests.store import plant
 
 LOG = "0000AAAA"
 
 
 @pytest.fixture
 def impatient(data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """Another process's engine, as far as SQLite can tell; it waits 50 ms for turn and lock."""
+    """Another process's engine, as far as the database can tell; it waits 50 ms for its turn."""
     monkeypatch.setattr(engines, "BUSY_TIMEOUT_MS", 50)
-    engine = engines.connect(f"sqlite:///{data}/ledger.sqlite")
-    event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA busy_timeout=50"))
-    yield engine
-    engine.dispose()
+    with engines.opened(plant.url_of(data)) as engine:
+        if engine.dialect.name == "sqlite":
+            event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA busy_timeout=50"))
+        yield engine
 
 
 def _create_heads(connection: Connection, *log_ids: str) -> None:
@@ -40,6 +42,7 @@ def size_of(engine: Engine, log_id: str) -> int | None:
     return None if head is None else head.size
 
 
+@SQLITE_ONLY
 def test_every_connection_keeps_what_it_commits_and_waits_for_its_turn(ledger: Ledger) -> None:
     held = [ledger.engine.connect() for _ in range(5)]  # five different ones
     for connection in held:
@@ -56,6 +59,7 @@ def test_every_connection_keeps_what_it_commits_and_waits_for_its_turn(ledger: L
         connection.close()
 
 
+@SQLITE_ONLY
 @pytest.mark.parametrize("pragma", ["journal_mode=DELETE", "synchronous=NORMAL", "synchronous=OFF"])
 def test_a_database_that_may_lose_commits_is_refused(data: Path, pragma: str) -> None:
     engine = engines.connect(f"sqlite:///{data}/ledger.sqlite")
@@ -66,6 +70,7 @@ def test_a_database_that_may_lose_commits_is_refused(data: Path, pragma: str) ->
     engine.dispose()
 
 
+@SQLITE_ONLY
 def test_a_writer_locks_before_it_has_written_anything(ledger: Ledger, impatient: Engine) -> None:
     with engines.writing(ledger.engine), pytest.raises(OperationalError, match="locked"):
         engines.writing(impatient).__enter__()
@@ -94,6 +99,7 @@ def test_a_reader_sees_one_moment_whatever_is_committed_meanwhile(
         assert entries.log_ids(connection) == sorted([*before, LOG])
 
 
+@SQLITE_ONLY
 def test_a_second_writer_waits_and_then_sees_what_the_first_one_wrote(
     ledger: Ledger, opened: Callable[[], Ledger]
 ) -> None:

@@ -20,7 +20,8 @@ from ledger.sequencer import Result
 from ledger.service import Ledger
 from ledger.store import engine as engines
 from ledger.store import tables
-from tests.store import plant
+from tests.cluster import SQLITE_ONLY
+from tests.store import damage, plant
 
 
 class Broken(Exception):
@@ -165,17 +166,12 @@ def test_a_table_that_refuses_its_rows_undoes_the_whole_commit(running: Ledger, 
     envelopes = [plant.receipt("HF01/A", private={"note": "x"}), plant.registration("TONGLING")]
     before = plant.audited(running)
     with engines.writing(running.engine) as connection:
-        connection.execute(
-            text(
-                f"CREATE TRIGGER refuse BEFORE INSERT ON {table} "
-                "BEGIN SELECT RAISE(ABORT, 'refused'); END"
-            )
-        )
+        damage.refuse_inserts(connection, table)
     assert outcome(running, *envelopes) == "NOT_READY"
     assert plant.audited(running) == before
     assert plant.count(running, tables.party_keys) == 2
     with engines.writing(running.engine) as connection:
-        connection.execute(text("DROP TRIGGER refuse"))
+        damage.allow_inserts(connection, table)
     assert outcome(running, *envelopes) == ""
     assert plant.audited(running).size == before.size + 2
 
@@ -186,6 +182,7 @@ def on_connect(ledger: Ledger, pragma: str) -> None:
     ledger.engine.dispose()
 
 
+@SQLITE_ONLY
 def test_a_rival_who_keeps_the_lock_delays_nothing_but_the_answer(
     ledger: Ledger, data: Path
 ) -> None:
@@ -201,6 +198,7 @@ def test_a_rival_who_keeps_the_lock_delays_nothing_but_the_answer(
     assert plant.audited(ledger).size == plant.SIZE + 1
 
 
+@SQLITE_ONLY
 def test_a_full_disk_loses_nothing_and_the_log_goes_on_when_there_is_room(
     ledger: Ledger, opened: Callable[[], Ledger]
 ) -> None:
