@@ -28,7 +28,7 @@ EVENTS = 60
 def place(tmp_path: Path, database: Database) -> Path:
     """The directory of a log of plant.SIZE entries."""
     data = tmp_path / "data"
-    plant.place(data, database.new(data))
+    plant.place(data, database)
     plant.build(data)
     return data
 
