@@ -12,7 +12,7 @@ from api import limits, problems
 from api.callers import Callers
 from api.pages import login, resolver
 from api.pages import views as pages
-from api.routes import events, gtins, health, labels, log, lots
+from api.routes import events, gtins, health, labels, lists, log, lots
 from api.shield import Shield
 from ledger import settings
 from ledger.service import Ledger
@@ -34,12 +34,13 @@ def create_app(ledger: Ledger | None = None) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # another address is another thing, or nothing
     )
     app.state.ledger = opened
     app.state.callers = Callers(opened, limits.of(opened.settings))
     app.add_middleware(Shield)
     problems.install(app)
-    for router in (events.router, lots.router, log.router, health.router):
+    for router in (events.router, lists.router, lots.router, log.router, health.router):
         app.include_router(router)
     for router in (labels.router, gtins.router):
         app.include_router(router)

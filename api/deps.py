@@ -77,13 +77,20 @@ def need_one_of(who: Principal, parties: set[str]) -> None:
 async def known_parameters(request: Request) -> None:
     """Refuse a query parameter that the address does not have: `?dryrun=1` must not record."""
     known = _parameters(request.scope["route"].dependant)
-    for name in request.query_params:
+    seen: set[str] = set()
+    for name, value in request.query_params.multi_items():
+        if name in seen:
+            raise RuleError(
+                "PARAMETER_INVALID", f"{name[:80]}: given more than once", field=name[:80],
+                value=value, hint="give each query parameter once",
+            )  # fmt: skip
+        seen.add(name)
         if name not in known:
             raise RuleError(
                 "PARAMETER_INVALID",
                 f"{name[:80]}: no such query parameter here",
                 field=name[:80],
-                value=request.query_params[name],
+                value=value,
                 hint=f"known here: {', '.join(sorted(known)) or 'none'}",
             )
 

@@ -69,7 +69,7 @@ def before(book: state.Book, lot: str) -> lines.Balances:
 
 
 def _object(ledger: Ledger, connection: Connection, key: str) -> state.State | None:
-    found = objects.Objects(ledger.log_id, connection, {}).find(key)
+    found = objects.Objects(ledger.log_id, connection).find(key)
     return None if found is None else found[1]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Connection, bindparam, func, select
+from sqlalchemy import BindParameter, Connection, RowMapping, bindparam, func, select
 
 from ledger.book import totals
 from ledger.errors import CorruptError, RuleError
@@ -80,6 +80,32 @@ def read_leaves(
     )
     for row in connection.execute(query):
         yield row.n, row.leaf_hash, row.leaf, row.party, row.event_id
+
+
+def leaves(connection: Connection, log_id: str, ns: Iterable[int]) -> Iterator[tuple[int, bytes]]:
+    """(n, leaf) of some entries, in any order."""
+    for row in _rows(connection, log_id, ns, "n", "leaf"):
+        yield row["n"], row["leaf"]
+
+
+def leaf_hashes(connection: Connection, log_id: str, ns: Iterable[int]) -> dict[int, bytes]:
+    """n -> leaf hash of some entries."""
+    return {row["n"]: row["leaf_hash"] for row in _rows(connection, log_id, ns, "n", "leaf_hash")}
+
+
+def about(connection: Connection, log_id: str, ns: Iterable[int]) -> dict[int, RowMapping]:
+    """n -> all columns of some entries."""
+    names = ("n", "party", "event_id", "leaf_hash", "leaf")
+    return {row["n"]: row for row in _rows(connection, log_id, ns, *names)}
+
+
+def _rows(
+    connection: Connection, log_id: str, ns: Iterable[int], *names: str
+) -> Iterator[RowMapping]:
+    c, wanted = tables.entries.c, sorted(set(ns))
+    for i in range(0, len(wanted), 500):
+        query = select(*c[names]).where(c.log_id == log_id, c.n.in_(wanted[i : i + 500]))
+        yield from connection.execute(query).mappings()
 
 
 def find_events(

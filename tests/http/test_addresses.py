@@ -20,10 +20,10 @@ HUGE = 2**63
 
 @pytest.mark.parametrize(
     "path",
-    ["/v1", "/v1/", "/v2/events", "/v1/event", "/v1/events/1", "/v1/lots", "/v1/lots/HF01",
+    ["/v1", "/v1/", "/v2/events", "/v1/event", "/v1/events/1", "/v1/lot", "/v1/lots/HF01",
      "/v1/lots/HF01/A/B", "/v1/lots//A", "/v1/lots/HF01/A/lineage/back", "/v1/log", "/v1/log/root",
-     "/v1/entries", "/v1/entries/1/2", "/admin", "/.env", "/v1/%2e%2e/%2e%2e/keys/log.key",
-     "/docs", "/redoc", "/v1/certificates", "/" + "x" * 10_000, "/v1/合肥", "/v1/lots/%00/%00/%00"],
+     "/v1/entries/", "/v1/entries/1/2", "/admin", "/.env", "/v1/%2e%2e/%2e%2e/keys/log.key",
+     "/redoc", "/v1/certificates/", "/" + "x" * 10_000, "/v1/合肥", "/v1/lots/%00/%00/%00"],
     ids=lambda path: path[:40],
 )  # fmt: skip
 def test_an_unknown_address_is_a_problem(door: Door, path: str) -> None:
