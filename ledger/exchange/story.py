@@ -6,6 +6,8 @@ A story has a `title` and one `[[event]]` per event, in order: the members of an
 - `id` is absent: it is made of the title and the place of the event, so it never changes.
 - `log`, keys and proofs are absent: who replays the story knows its log and makes the keys.
 - a document in `evidence` has a short label, `document`, in place of its hash.
+- a revocation names the lot that its certificate was issued on last, `serial_of`, in place of
+  `serial`: serials depend on the log.
 - `why` says in a line what the event is about; `expect` names the code of its refusal.
 
 Quantities are strings, as in the ledger. A TOML float or date is refused.
@@ -19,7 +21,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from ledger.book import encoding, mass
+from ledger.book import encoding, mass, serial
 from ledger.errors import EVENT_CODES, FormatError
 
 Envelope = dict[str, Any]
@@ -46,8 +48,8 @@ class Story:
     expected: tuple[str, ...]
 
 
-def load(text: str) -> Story:
-    """The story told by a TOML text.
+def load(text: str, log: str = "try") -> Story:
+    """The story told by a TOML text, with serials as they are in the log of this origin.
 
     Raises FormatError, naming the event: FIELD_UNKNOWN; FIELD_MISSING; NUMBER_NOT_EXACT for a
     float or an integer from 2^53 on; FIELD_INVALID for a date that is no string, what is no TOML,
@@ -64,6 +66,7 @@ def load(text: str) -> Story:
     if not isinstance(tables, list) or not tables:
         raise _invalid("story: event", tables, "one [[event]] table or more")
     steps = [_step(title, number, table) for number, table in enumerate(tables, start=1)]
+    _name_serials(log, [envelope for envelope, _, _ in steps])
     return Story(
         title,
         tuple(envelope for envelope, _, _ in steps),
@@ -106,6 +109,25 @@ def _step(title: str, number: int, table: Any) -> tuple[Envelope, str, str]:
     if "private" in table:
         envelope["private"] = table["private"]
     return envelope, *_outcome(where, table)
+
+
+def _name_serials(log: str, events: list[Envelope]) -> None:
+    """Put the serial in place of `serial_of`: that of the last certificate on the lot so far."""
+    issued: dict[str, str] = {}
+    for number, event in enumerate(events, start=1):
+        body = event["body"]
+        if not isinstance(body, dict):
+            continue  # the ledger says what is wrong with it
+        lots = body.get("lots")
+        if event["kind"] == "certificate_issued" and isinstance(lots, list) and lots:
+            issued[str(lots[0])] = serial.make(log, str(event["party"]), event["id"])
+        if "serial_of" in body:
+            lot = body["serial_of"]
+            if str(lot) not in issued:
+                where = f"event {number} ({event['kind']}): body.serial_of"
+                raise _invalid(where, lot, "the first lot of a certificate issued before")
+            rest = {name: value for name, value in body.items() if name != "serial_of"}
+            event["body"] = {"serial": issued[str(lot)]} | rest
 
 
 def _outcome(where: str, table: dict[str, Any]) -> tuple[str, str]:

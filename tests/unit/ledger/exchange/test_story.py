@@ -212,3 +212,47 @@ def test_what_is_no_story_is_refused_by_name(
 @pytest.mark.parametrize("events", ["", "event = []", "event = 3", "[event]\nkind = 'x'"])
 def test_a_story_without_events_is_refused(events: str) -> None:
     assert refusal(TITLE + events).code in ("FIELD_MISSING", "FIELD_INVALID")
+
+
+CERTIFICATE = """
+[[event]]
+kind = "certificate_issued"
+party = "YARD"
+site = "YD01"
+occurred_at = "2026-03-02T09:00:00+08:00"
+[event.body]
+lots = ["YD01/A"]
+substance = "Al"
+method = "iso14021-batch"
+classes = ["POST"]
+amount = "all"
+"""
+REVOCATION = """
+[[event]]
+kind = "certificate_revoked"
+party = "YARD"
+occurred_at = "2026-03-02T10:00:00+08:00"
+body = { serial_of = "YD01/A", reason = "error", lots = ["YD01/A"] }
+"""
+WRONGED = DAY.replace('mass = "2 t"', 'mass = "2 t"\nassay_grade = "final"') + CERTIFICATE
+
+
+def test_a_revocation_names_the_last_certificate_on_a_lot_as_its_log_numbers_it() -> None:
+    again = (CERTIFICATE + REVOCATION).replace("T09", "T11").replace("T10", "T12")
+    told = WRONGED + REVOCATION + again
+    day, elsewhere = story.load(told), story.load(told, "example/other")
+    report = trial.run(story.to_ndjson(day))
+    assert [result["ok"] for result in report["results"]] == [True] * 7
+    assert {c["status"] for c in report["certificates"].values()} == {"REVOKED"}
+    named = [
+        [e["body"]["serial"] for e in d.events if "serial" in e["body"]] for d in (day, elsewhere)
+    ]
+    assert named[0] == sorted(report["certificates"], key=named[0].index)
+    assert not set(named[0]) & set(named[1])
+    assert all("serial_of" not in event["body"] for event in day.events)
+
+
+def test_a_certificate_that_is_not_there_yet_cannot_be_named() -> None:
+    error = refusal(DAY + REVOCATION + CERTIFICATE)
+    where = "event 4 (certificate_revoked): body.serial_of"
+    assert (error.code, error.field) == ("FIELD_INVALID", where)
