@@ -204,6 +204,9 @@ class Database:
             self.cluster.drop_database(_name_in(url))
 
 
+SQLITE: Final = Database("sqlite")
+
+
 def _name_in(url: str) -> str:
     return make_url(url).database or ""
 

@@ -9,16 +9,17 @@ from typing import Any
 import pytest
 
 from ledger.book import serial
+from tests.cluster import Database
 from tests.http.door import ORIGIN, SECRET, Door, open_door, received
 
 
 @pytest.fixture(scope="session")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def door(tmp_path_factory: pytest.TempPathFactory, database: Database) -> Iterator[Door]:
     """HEFEI lets the server sign and has two sites; TONGLING signs itself; CHUZHOU buys.
 
     STRANGER has no part in anything. READER reads for HEFEI, AUDITOR reads everything.
     """
-    with open_door(tmp_path_factory.mktemp("door")) as opened:
+    with open_door(tmp_path_factory.mktemp("door"), database=database) as opened:
         opened.party("HEFEI")
         opened.party("TONGLING", custody="self", share="customers")
         opened.party("CHUZHOU", share="closed")

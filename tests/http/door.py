@@ -24,6 +24,7 @@ from ledger import apikeys, audit, errors, keys, service, settings, statements
 from ledger.book import jose
 from ledger.service import Ledger
 from ledger.store import engine as engines
+from tests.cluster import SQLITE, Database
 
 ROOT = Path(__file__).parent.parent.parent
 ORIGIN = "demo.remelt.example/http"
@@ -244,15 +245,17 @@ def document(kind: str, text: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def open_door(data: Path, origin: str = ORIGIN) -> Iterator[Door]:
+def open_door(data: Path, origin: str = ORIGIN, database: Database = SQLITE) -> Iterator[Door]:
     """Create a ledger, start a server over it; afterwards both must be found in order."""
-    ledger = service.create(settings.load(str(data)), origin, OPERATOR, {})
+    url = database.new(data)
+    ledger = service.create(settings.load(str(data), url), origin, OPERATOR, {})
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     log_file = data / "server.log"
     command = [sys.executable, "-m", "api.cli", "serve", "--data", str(data), "--port", str(port)]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("REMELT_")}
+    environment["REMELT_DATABASE"] = url
     with log_file.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT

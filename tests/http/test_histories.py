@@ -18,6 +18,7 @@ import pytest
 from ledger import keys, trial
 from ledger.book import encoding, jose
 from ledger.errors import FormatError
+from tests.cluster import Database
 from tests.http.door import OPERATOR, Door, open_door
 from tests.oracle import histories
 
@@ -26,10 +27,12 @@ REGISTRATIONS = ("party_registered", "site_registered")
 
 
 @pytest.mark.parametrize("seed", [1, 2, 4])
-def test_a_history_over_http_is_the_history_of_a_trial(tmp_path: Path, seed: int) -> None:
+def test_a_history_over_http_is_the_history_of_a_trial(
+    tmp_path: Path, database: Database, seed: int
+) -> None:
     lines = [line if _comparable(line) else b"" for line in histories.history(seed, EVENTS)]
     wanted = trial.run(b"\n".join(lines))
-    with open_door(tmp_path, trial.ORIGIN) as door:
+    with open_door(tmp_path, trial.ORIGIN, database) as door:
         found = _play(door, lines, random.Random(seed))
         for result in wanted["results"]:
             _compare(door, lines[result["line"] - 1], result, found[result["line"]])

@@ -19,6 +19,7 @@ from ledger.sequencer import Accepted, Submission
 from ledger.service import Ledger
 from ledger.store import engine as engines
 from ledger.store import entries, tables
+from tests.cluster import Database
 from tests.oracle import histories
 from tests.store import plant
 
@@ -58,8 +59,9 @@ def history(seed: int) -> list[bytes]:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
+def ledger(tmp_path: Path, database: Database) -> Iterator[Ledger]:
     """A log with the names that trials have."""
+    plant.place(tmp_path / "data", database)
     settings = plant.settings_of(tmp_path / "data")
     made = service.create(settings, trial.ORIGIN, trial.OPERATOR, {})
     plant.with_clock(made, lambda: YEAR_2100_MS).sequencer.start()
