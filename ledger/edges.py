@@ -30,9 +30,13 @@ class Edge:
 
 def load(connection: Connection, log_id: str, head: entries.Head) -> Edge:
     """The edge as the tiles give it. CorruptError if it is not that of the head."""
-    edge = tiles.edge_at(
-        head.size, lambda level, i: entries.read_tile(connection, log_id, level, i)
-    )
+    read: dict[tuple[int, int], bytes] = {}
+
+    def tile(level: int, index: int) -> bytes:
+        read[level, index] = entries.read_tile(connection, log_id, level, index)
+        return read[level, index]
+
+    edge = tiles.edge_at(head.size, tile)
     if head.size and tree.edge_root(edge) != head.root:
         raise CorruptError(
             "STORE_CORRUPT",
@@ -40,7 +44,7 @@ def load(connection: Connection, log_id: str, head: entries.Head) -> Edge:
             hint="run `remelt audit`; tiles can be rebuilt from the entries",
         )
     stored = entries.read_checkpoint(connection, log_id, head.size) if head.size else ""
-    return Edge(head, edge, stored)
+    return Edge(head, edge, stored, read)
 
 
 def follow(connection: Connection, log_id: str, head: entries.Head, before: Edge | None) -> Edge:

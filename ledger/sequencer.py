@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -284,11 +285,18 @@ class Sequencer:
         self, edge: edges.Edge, places: list[int | LedgerError], groups: list[_Group]
     ) -> None:
         """Hand every group its results: places, the stored checkpoint, proofs where asked for."""
-        with engines.reading(self.engine) as connection:
-            subtree = tiles.hash_reader(
-                edge.head.size,
-                lambda level, i: edges.read_tile(connection, self.log_id, edge, level, i),
-            )
+        with ExitStack() as stack:
+            connection: Connection | None = None
+
+            def read(level: int, index: int) -> bytes:
+                nonlocal connection
+                if (kept := edge.tiles.get((level, index))) is not None:
+                    return kept
+                if connection is None:  # rarely: the last tiles are remembered
+                    connection = stack.enter_context(engines.reading(self.engine))
+                return entries.read_tile(connection, self.log_id, level, index)
+
+            subtree = tiles.hash_reader(edge.head.size, read)
             begin = 0
             for group in groups:
                 end = begin + len(group.submissions)
