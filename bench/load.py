@@ -54,10 +54,13 @@ async def _run(port: int, requests: Sequence[bytes], clients: int) -> Figures:
     await asyncio.gather(
         *(_client(port, requests[i::clients], times, seen) for i in range(clients))
     )
-    took = time.perf_counter() - began
+    return _figures(times, seen, time.perf_counter() - began)
+
+
+def _figures(times: list[float], seen: list[int], took_s: float) -> Figures:
     times.sort()
     return Figures(
-        len(requests) / took,
+        len(times) / took_s,
         times[len(times) // 2] * 1000,
         times[len(times) * 99 // 100] * 1000,
         {status: seen.count(status) for status in set(seen)},
@@ -67,3 +70,36 @@ async def _run(port: int, requests: Sequence[bytes], clients: int) -> Figures:
 def run(port: int, requests: Sequence[bytes], clients: int) -> Figures:
     """Send every request once, over `clients` connections."""
     return asyncio.run(_run(port, requests, clients))
+
+
+async def _paced(port: int, requests: Sequence[bytes], clients: int, per_second: float) -> Figures:
+    due: asyncio.Queue[tuple[float, bytes] | None] = asyncio.Queue()
+    times: list[float] = []
+    seen: list[int] = []
+
+    async def client() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        while (next_due := await due.get()) is not None:
+            at, sent = next_due
+            writer.write(sent)
+            await writer.drain()
+            seen.append(await _answer(reader))
+            times.append(time.perf_counter() - at)
+        writer.close()
+
+    clients_running = [asyncio.create_task(client()) for _ in range(clients)]
+    began = time.perf_counter()
+    for i, sent in enumerate(requests):
+        at = began + i / per_second
+        if (wait := at - time.perf_counter()) > 0:
+            await asyncio.sleep(wait)
+        due.put_nowait((at, sent))
+    for _ in range(clients):
+        due.put_nowait(None)
+    await asyncio.gather(*clients_running)
+    return _figures(times, seen, time.perf_counter() - began)
+
+
+def run_paced(port: int, requests: Sequence[bytes], clients: int, per_second: float) -> Figures:
+    """Send at a steady rate; a time counts from when its request was due, not from when it left."""
+    return asyncio.run(_paced(port, requests, clients, per_second))

@@ -15,21 +15,33 @@ from ledger.book import jose
 
 ORIGIN = "bench.remelt.example/one"
 PARTY, SITE = "HUAIBEI-AL", "HB01"
-RECEIPT_ASSAY = {"Al": "93.0 %", "Si": "2.1 %", "Fe": "0.8 %", "Cu": "0.31 %"}
-HEAT_ASSAY = {"Al": "94.4 %", "Si": "1.9 %", "Fe": "0.7 %", "Cu": "0.28 %"}
+HEAT_ASSAY = {"Al": "80.1 %", "Si": "1.4 %", "Fe": "0.5 %", "Cu": "0.2 %"}
+
+
+def receipt_assay() -> dict[str, str]:
+    """No two lorries are alike, so that nothing is remembered that would not be in life."""
+    middle = {"Al": 9300, "Si": 210, "Fe": 80, "Cu": 31}  # hundredths of a percent
+    parts = {name: share * random.randint(85, 105) // 100 for name, share in middle.items()}
+    parts["Al"] = min(parts["Al"], 9_600)
+    return {name: f"{share // 100}.{share % 100:02d} %" for name, share in parts.items()}
 
 
 @dataclass
 class World:
     data: Path
+    database: str = ""
     key: ec.EllipticCurvePrivateKey = field(default_factory=keys.new_party_key)
     api_key: str = ""
     made: int = 0
     last_heat: int = 0
 
+    @property
+    def settings(self) -> settings.Settings:
+        return settings.load(str(self.data), self.database or None)
+
     def open(self) -> service.Ledger:
         """Create the ledger with its party and site."""
-        ledger = service.create(settings.load(str(self.data)), ORIGIN, "OPERATOR", {})
+        ledger = service.create(self.settings, ORIGIN, "OPERATOR", {})
         ledger.sequencer.start()
         registration = {
             "party": PARTY,
@@ -78,10 +90,10 @@ class World:
             "lot": f"{SITE}/A{self.made}",
             "from": {"external": True},
             "material": {"metal": "aluminium", "form": "scrap"},
-            "gross": "24 980 kg",
+            "gross": f"{2 * random.randint(12_000, 13_000)} kg",
             "tare": "14 t",
-            "moisture": "1.5 %",
-            "assay": RECEIPT_ASSAY,
+            "moisture": f"1.{random.randint(0, 9)} %",
+            "assay": receipt_assay(),
             "assay_grade": "final",
             "origin": {"POST": "60 %", "PRE": "40 %"},
             "ticket": f"T-{self.made}",
@@ -99,7 +111,7 @@ class World:
         """A heat of some received lots, with heel: 4 elements in 3 classes."""
         self.made += 1
         self.last_heat = self.made
-        wet_kg = 10_980 * len(lots)
+        wet_kg = 9_980 * len(lots)
         body = {
             "run": f"{SITE}/H{self.made}",
             "step": "MELT",
