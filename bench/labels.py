@@ -109,15 +109,24 @@ def fade(shot: Shot, rng: random.Random) -> Image.Image:
     return ImageChops.add(faded, noise.point(lambda level: level // 12))
 
 
-def scratch(shot: Shot, rng: random.Random) -> Image.Image:
-    """A scratch to the paper and a black smear, 0.2 mm wide, from edge to edge of the symbol."""
-    image = shot.image.copy()
-    draw = ImageDraw.Draw(image)
-    left, top, right, bottom = shot.symbol
-    for level in (240, 20):
-        ends = (left, rng.uniform(top, bottom), right, rng.uniform(top, bottom))
-        draw.line(ends, fill=level, width=max(1, round(0.2 * shot.scale)))
-    return image
+def scratch(finders: bool) -> Damage:
+    """A scratch to the paper and a black smear, 0.2 mm wide, from side to side of the symbol.
+
+    finders: they may cross the finder patterns too, without which no decoder finds the symbol.
+    """
+
+    def scratched(shot: Shot, rng: random.Random) -> Image.Image:
+        image = shot.image.copy()
+        draw = ImageDraw.Draw(image)
+        left, top, right, bottom = shot.symbol
+        clear = 0 if finders else 9 * shot.module
+        for level in (240, 20):
+            heights = [rng.uniform(top + clear, bottom - clear) for _ in range(2)]
+            ends = (left, heights[0], right, heights[1])
+            draw.line(ends, fill=level, width=max(1, round(0.2 * shot.scale)))
+        return image
+
+    return scratched
 
 
 def dead_dot(shot: Shot, rng: random.Random) -> Image.Image:
@@ -179,8 +188,9 @@ DAMAGES: dict[str, Damage] = {
     "fade": fade,
     "dead dot": dead_dot,
     "tilt 30°": tilt(30),
-    "scratch": scratch,
+    "scratch": scratch(finders=False),
     "stain 3 %": stain(0.03, finders=False),
+    "scratch any": scratch(finders=True),
     "stain any": stain(0.03, finders=True),
 }
 
@@ -210,14 +220,17 @@ def main() -> None:
     parser.add_argument("--stock", choices=stock.STOCKS, help="this stock only")
     arguments = parser.parse_args()
     names = [arguments.stock] if arguments.stock else list(stock.STOCKS)
-    modules = "  ".join(f"{damage:>9}" for damage in DAMAGES)
+    modules = "  ".join(f"{damage:>{max(9, len(damage))}}" for damage in DAMAGES)
     print(f"{'stock':8} {'203 dpi':>10} {'300 dpi':>10}  {modules}")
     for name in names:
         sizes = []
         for dpi in (203, 300):
             drawn = sheet.arranged(LABEL, Options(stock=name, dpi=dpi))
             sizes.append(f"{drawn.symbol.correction} {drawn.module * 100 / DOTS[dpi]:.3f} mm")
-        found = [f"{100 * read / tried:9.1f}" for _, read, tried in rates(name, arguments.trials)]
+        found = [
+            f"{100 * read / tried:{max(9, len(damage))}.1f}"
+            for damage, read, tried in rates(name, arguments.trials)
+        ]
         print(f"{name:8} {sizes[0]:>10} {sizes[1]:>10}  {'  '.join(found)}", flush=True)
 
 
