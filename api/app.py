@@ -10,7 +10,8 @@ from fastapi import FastAPI
 
 from api import limits, problems
 from api.callers import Callers
-from api.pages import login, resolver
+from api.heads import Heads
+from api.pages import detail, login, mine, printing, resolver
 from api.pages import views as pages
 from api.routes import events, gtins, health, labels, lists, log, lots
 from api.shield import Shield
@@ -44,7 +45,8 @@ def create_app(ledger: Ledger | None = None) -> FastAPI:
         app.include_router(router)
     for router in (labels.router, gtins.router):
         app.include_router(router)
-    app.include_router(login.router)
+    for own in (login.router, mine.router, detail.router, printing.router):
+        app.include_router(own)
     app.include_router(resolver.router)
     app.include_router(pages.router)
     return app

@@ -12,9 +12,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from api import shield
-from api.pages import refused
-from ledger.errors import CODES, LedgerError, RuleError
+from api import refusals, shield
+from api.pages import reader, refused
+from ledger.errors import LedgerError, RuleError
 
 _LOGGER: Final = logging.getLogger("remelt.api")
 _BY_STATUS: Final = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
@@ -23,7 +23,7 @@ _HINT: Final = "the message says what is wanted: correct it and send it again"
 _PRIVATE: Final = re.compile(r"(private|disclosures)\b")
 
 
-def plain(error: LedgerError) -> dict[str, Any]:
+def plain(error: LedgerError, language: str = "en") -> dict[str, Any]:
     """The error for any reader: short, with a hint, nothing private in it."""
     shown = error.as_dict()
     if _PRIVATE.match(error.field):
@@ -33,29 +33,31 @@ def plain(error: LedgerError) -> dict[str, Any]:
     for name in ("field", "message"):
         text = str(shown[name])
         shown[name] = text if len(text) <= _TEXT_MAX else text[:_TEXT_MAX] + "…"
-    shown["hint"] = error.hint or _HINT
+    shown["hint"] = error.hint or refusals.fix(error.code, language) or _HINT
     return shown
 
 
-def problem(error: LedgerError) -> dict[str, Any]:
-    shown = plain(error)
+def problem(error: LedgerError, language: str = "en") -> dict[str, Any]:
+    shown = plain(error, language)
     return {
         "type": f"urn:remelt:error:{error.code}",
-        "title": CODES[error.code].meaning,
+        "title": refusals.meaning(error.code, language),
         "status": error.status_hint,
         "detail": shown.pop("message"),
         **shown,
     }
 
 
-def answer(error: LedgerError) -> Response:
-    headers = {"Retry-After": "1"} if error.status_hint == 503 else {}
+def answer(error: LedgerError, language: str = "en") -> Response:
+    headers = {"Content-Language": language, "Vary": "Accept, Accept-Language"}
+    if error.status_hint == 503:
+        headers["Retry-After"] = "1"
     if error.status_hint == 429:
         headers["Retry-After"] = str(error.value)
     if error.status_hint == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return Response(
-        orjson.dumps(problem(error)),
+        orjson.dumps(problem(error, language)),
         status_code=error.status_hint,
         media_type="application/problem+json",
         headers=headers,
@@ -64,7 +66,7 @@ def answer(error: LedgerError) -> Response:
 
 def reply(request: Request, error: LedgerError) -> Response:
     """A page for a browser, the problem for programs; with the problem's headers."""
-    shown = answer(error)
+    shown = answer(error, reader.choose(None, request.headers.get("accept-language", "")))
     if not refused.wants_page(request):
         return shown
     page = refused.page(request, error)
@@ -116,6 +118,8 @@ def install(app: FastAPI) -> None:
     async def fault(request: Request, error: Exception) -> Response:
         _LOGGER.exception("fault at %s %s", request.method, request.url.path)
         hint = "nothing was recorded unless a retry with the same id says so; tell the operator"
-        shown = answer(RuleError("INTERNAL_ERROR", "a fault of the server", hint=hint))
-        shown.headers.update(shield.HEADERS)  # this answer is made outside the shield
+        failed = RuleError("INTERNAL_ERROR", "a fault of the server", hint=hint)
+        shown = reply(request, failed)
+        # This answer is made outside the shield.
+        shown.headers.update({k: v for k, v in shield.HEADERS.items() if k not in shown.headers})
         return shown

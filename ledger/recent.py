@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection
+from sqlalchemy import ColumnElement, Connection, select
 
 from ledger import clock, entry
 from ledger.book import bodies, lines, state
@@ -72,6 +72,17 @@ def certificates(
         page = recent.page(connection, recent.CERTIFICATES, asked)
         found = objects.Objects(ledger.log_id, connection, {})
         return Listed([_certificate(found, row) for row in page.rows], page.next)
+
+
+def sees(ledger: Ledger, viewer: str | None, lot: str) -> bool:
+    """Whether the lot exists and the party may see it; viewer None sees all."""
+    key = f"lot:{lot}"
+    v = tables.visible.c
+    query = select(v.n).where(v.log_id == ledger.log_id, v.party == viewer, v.key == key)
+    if viewer is None:
+        return ledger.find(key) is not None
+    with engines.reading(ledger.engine) as connection:
+        return connection.execute(query).one_or_none() is not None
 
 
 def choices(ledger: Ledger, viewer: str | None) -> tuple[list[str], list[str]]:

@@ -92,6 +92,32 @@ ORIGINS: Final[Names] = {
     "UNK": ("not evidenced", "来源未证明"),
 }
 
+STATES: Final[Names] = {
+    "lying": ("lying", "在库"),
+    "road": ("on the road", "在途"),
+    "left": ("left the log", "已离开账本"),
+    "consumed": ("used up", "已用完"),
+}
+
+KINDS: Final[Names] = {
+    "log_opened": ("log opened", "账本开启"),
+    "policy_set": ("parameters set", "参数设定"),
+    "party_registered": ("party registered", "企业登记"),
+    "key_added": ("key added", "添加密钥"),
+    "key_revoked": ("key revoked", "撤销密钥"),
+    "site_registered": ("site registered", "场地登记"),
+    "lot_received": ("received", "入库"),
+    "assay_recorded": ("later assay", "补充化验"),
+    "run_recorded": ("run", "工序"),
+    "run_finalized": ("run, final figures", "工序终值"),
+    "scrap_declared": ("declared as scrap", "申报为废料"),
+    "lot_dispatched": ("dispatched", "发运"),
+    "lot_returned": ("returned", "退回"),
+    "lot_arrived": ("arrived", "到货"),
+    "certificate_issued": ("certificate issued", "开具证书"),
+    "certificate_revoked": ("certificate revoked", "撤销证书"),
+}
+
 STATUSES: Final[Names] = {
     "VALID": ("VALID", "有效"),
     "REVOKED": ("REVOKED", "已撤销"),
