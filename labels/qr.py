@@ -2,40 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from labels import symbol
-from labels.sheet import Label, Options
-from labels.sheet import png as _png
-from labels.sheet import svg as _svg
-
-
-@dataclass(frozen=True, slots=True)
-class LabelText:
-    """What stands beside the code."""
-
-    lot: str
-    material: str
-    mass: str
-    heat: str = ""
-    origin_line: str = ""
-    lines: tuple[str, ...] = ()
-    heat_caption: str = "Heat"
-
-    def label(self, payload: str) -> Label:
-        heat, run = (self.heat, "") if self.heat_caption == "Heat" else ("", self.heat)
-        return Label(
-            *(payload, self.lot, self.mass, heat, run, self.material, self.origin_line),
-            lines=self.lines,
-        )
-
-
-def png(payload: str, text: LabelText) -> bytes:
-    return _png(text.label(payload), Options())
-
-
-def svg(payload: str, text: LabelText) -> str:
-    return _svg(text.label(payload), Options())
 
 
 def terminal(payload: str, *, dark: bool = True) -> str:
