@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import re
 
-from ledger.book import lines, mass
+from ledger import trial
+from ledger.book import encoding, lines, mass
+from ledger.exchange import story
 from tests.test_stories import (
     CERTIFIED,
     CLASSES,
@@ -13,6 +16,7 @@ from tests.test_stories import (
     newer_story,
     read,
     refusals,
+    told,
 )
 
 # Where the figures come from.
@@ -95,6 +99,19 @@ def test_the_page_says_what_anode_scrap_in_one_run_would_have_given() -> None:
     anodes, cells = lots("copper")["TL01/ANODE-1"]["Cu"], lots("copper")["TL01/ELY-0"]["Cu"]
     share = mass.percent_floor(anodes["POST"], sum(anodes.values()) + sum(cells.values()))
     assert f"come out at {share} %" in read("copper", "README.md").replace("\n  ", " ")
+
+
+def test_a_reagent_hides_an_error_unless_it_names_what_it_does_not_hold() -> None:
+    """As the battery page says of its additions."""
+    event = copy.deepcopy(refusals("battery").events[0])
+    data = story.to_ndjson(told("battery"))
+    event["body"]["additions"] = [{"name": "soda_ash", "mass": "3.90 t"}]
+    report = trial.run(data + encoding.canonical(event))
+    assert report["results"][-1]["ok"]
+    assert set(report["accounts"]["gain:AQ01"]["Li"]) == {"UNK"}
+    event["body"]["additions"][0]["assay"] = {"Li": "<1 ppm"}
+    result = trial.run(data + encoding.canonical(event))["results"][-1]
+    assert result["error"]["code"] == "ELEMENT_GAIN_OUT_OF_TOLERANCE"
 
 
 @newer_story
