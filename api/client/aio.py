@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from api.client import answers, core, rows, transport
+from api.client import answers, core, rows, transport, wire
 from api.client.retry import Retry, Send, Steps, Wait
 from api.client.wire import Answer, Lost, Value
 
@@ -120,9 +120,58 @@ class AsyncClient:
         """The file that proves a certificate without this server."""
         return await self._run(self._core.dossier(serial))
 
+    async def download(self, path: str, **query: Value) -> bytes:
+        """Anything else that the server has at a path, as it comes."""
+        return await self._run(self._core.download(path, **query))
+
     async def label(self, lot: str, form: str = "pdf", **options: Value) -> bytes:
         """The label of a lot: png, svg, pdf or zpl."""
         return await self._run(self._core.label(lot, form, **options))
+
+    # Lists.
+
+    async def pages(self, name: str, **filters: Value) -> AsyncIterator[answers.Page[Any]]:
+        """A list page by page: lots, entries, certificates, sites or parties.
+
+        filters: those of docs/api.md (`from_` for `from`), and limit, updated_after, total.
+        """
+        asked = core.list_request(name, filters)
+        while True:
+            page = await self._run(self._core.page(core.LISTS[name], asked))
+            yield page
+            if page.next is None:
+                return
+            asked = wire.follow(asked.path, page.next)
+
+    async def lots(self, **filters: Value) -> AsyncIterator[answers.ListedLot]:
+        """Lots, in the order of their last change; as many pages as it takes."""
+        async for page in self.pages("lots", **filters):
+            for item in page.items:
+                yield item
+
+    async def entries(self, **filters: Value) -> AsyncIterator[answers.ListedEntry]:
+        """Entries, in the order of their last change; as many pages as it takes."""
+        async for page in self.pages("entries", **filters):
+            for item in page.items:
+                yield item
+
+    async def certificates(self, **filters: Value) -> AsyncIterator[answers.ListedCertificate]:
+        """Certificates, in the order of their last change; as many pages as it takes."""
+        async for page in self.pages("certificates", **filters):
+            for item in page.items:
+                yield item
+
+    async def sites(self, **filters: Value) -> AsyncIterator[answers.ListedSite]:
+        """Sites, in the order of their last change; as many pages as it takes."""
+        async for page in self.pages("sites", **filters):
+            for item in page.items:
+                yield item
+
+    async def parties(self, **filters: Value) -> AsyncIterator[answers.ListedParty]:
+        """Parties, in the order of their last change; as many pages as it takes."""
+        async for page in self.pages("parties", **filters):
+            for item in page.items:
+                yield item
 
     # The log.
 
@@ -143,17 +192,6 @@ class AsyncClient:
     async def ready(self) -> dict[str, Any]:
         """The origin and size of the log, if the server can read and write."""
         return await self._run(self._core.ready())
-
-    async def _pages(
-        self, kind: type[T], path: str, filters: Mapping[str, Value]
-    ) -> AsyncIterator[answers.Page[T]]:
-        more: dict[str, Value] = dict(filters)
-        while True:
-            page = await self._run(self._core.page(kind, path, more))
-            yield page
-            if page.next is None:
-                return
-            more["cursor"] = page.next
 
     # The transport.
 

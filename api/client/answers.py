@@ -184,12 +184,93 @@ class Consistency:
     to_root: str
 
 
+# Items of lists. `n`: the entry that changed the item last; `href`: where all of it is.
+
+
+@dataclass(frozen=True, slots=True)
+class ListedLot:
+    """A lot in a list."""
+
+    id: str
+    n: int
+    href: str
+    state: str
+    at_site: str
+    party: str
+    wet_mg: int
+    elements: tuple[Element, ...]
+    raw: Raw = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedCertificate:
+    """A certificate in a list."""
+
+    id: str
+    n: int
+    href: str
+    status: str
+    issuer: str
+    site: str
+    holder: str | None
+    substance: str
+    lots: tuple[str, ...]
+    of_substance: str
+    raw: Raw = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedEntry:
+    """An entry in a list."""
+
+    id: str
+    n: int
+    href: str
+    kind: str
+    party: str
+    event_id: str
+    occurred_at_ms: int
+    leaf_hash: str
+    lots: tuple[str, ...]
+    raw: Raw = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSite:
+    """A site in a list."""
+
+    id: str
+    n: int
+    href: str
+    party: str
+    country: str
+    zone: str
+    raw: Raw = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedParty:
+    """A party in a list."""
+
+    id: str
+    n: int
+    href: str
+    roles: tuple[str, ...]
+    sites: tuple[str, ...]
+    raw: Raw = field(default_factory=dict, repr=False, compare=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some items of a list; `next` leads to more, `total` only where it was asked for."""
+    """Items in the order of their last change. size: of the log that they were read from.
+
+    `next` leads to more; `total` stands where it was asked for. When the last page is read,
+    `updated_after=size - 1` asks for what changes later.
+    """
 
     items: tuple[T, ...]
     next: str | None
+    size: int
     total: int | None = None
 
 

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from api.client import answers, rows, trust, wire
-from api.client.errors import Untrusted
+from api.client.errors import Untrusted, refused_here
 from api.client.retry import Patience, Retry, Steps
 from api.client.wire import Answer, Call, Request, Value
 from ledger import keys, statements
-from ledger.book import encoding
+from ledger.book import encoding, shapes
+from ledger.book import serial as serials
 from ledger.errors import LedgerError
 
 T = TypeVar("T")
@@ -86,32 +87,27 @@ class Core:
         )
 
     def certificate(self, serial: str) -> Steps[answers.Certificate]:
-        return (
-            yield from self._get(answers.Certificate, f"/v1/certificates/{wire.segment(serial)}")
-        )
+        return (yield from self._get(answers.Certificate, f"/v1/certificates/{_serial(serial)}"))
 
     def download(self, path: str, **query: Value) -> Steps[bytes]:
         call = Call(Request("GET", path, wire.query(query)), lambda answer: answer.content)
         return (yield from self.patience.ask(call))
 
     def dossier(self, serial: str) -> Steps[bytes]:
-        return self.download(f"/v1/certificates/{wire.segment(serial)}/dossier")
+        return self.download(f"/v1/certificates/{_serial(serial)}/dossier")
 
     def label(self, lot: str, form: str, **options: Value) -> Steps[bytes]:
         return self.download(f"/v1/lots/{_lot(lot)}/label.{wire.segment(form)}", **options)
 
-    def page(
-        self, kind: type[T], path: str, filters: Mapping[str, Value]
-    ) -> Steps[answers.Page[T]]:
-        def read(answer: Answer) -> answers.Page[T]:
-            said = wire.read_json(answer)
-            found = answers.read(_Listed, said)
-            items = tuple(
-                answers.read(kind, item, f"items[{i}]") for i, item in enumerate(found.items)
-            )
-            return answers.Page(items, found.next, found.total)
+    def page(self, kind: type[T], asked: Request) -> Steps[answers.Page[T]]:
+        """A page of a list; `asked` comes from `list_request` or from the page before."""
 
-        return (yield from self.patience.ask(Call(Request("GET", path, wire.query(filters)), read)))
+        def read(answer: Answer) -> answers.Page[T]:
+            found = answers.read(_Listed, wire.read_json(answer))
+            items = (answers.read(kind, item, f"items[{i}]") for i, item in enumerate(found.items))
+            return answers.Page(tuple(items), found.next, found.size, found.total)
+
+        return (yield from self.patience.ask(Call(asked, read)))
 
     # The log.
 
@@ -149,8 +145,25 @@ class Core:
 @dataclass(frozen=True, slots=True)
 class _Listed:
     items: tuple[Any, ...]
-    next: str | None = None
+    next: str | None
+    size: int
     total: int | None = None
+
+
+LISTS: Final[dict[str, Any]] = {
+    "lots": answers.ListedLot,
+    "entries": answers.ListedEntry,
+    "certificates": answers.ListedCertificate,
+    "sites": answers.ListedSite,
+    "parties": answers.ListedParty,
+}
+
+
+def list_request(name: str, filters: Mapping[str, Value]) -> Request:
+    """The request of a list's first page. ValueError for a list that there is not."""
+    if name not in LISTS:
+        raise ValueError(f"list: {name}, want one of {', '.join(LISTS)}")
+    return Request("GET", f"/v1/{name}", wire.query(filters))
 
 
 def make(
@@ -183,5 +196,16 @@ def _consistency(answer: Answer) -> answers.Consistency:
 
 
 def _lot(lot: str) -> str:
-    site, _, name = lot.partition("/")
-    return f"{wire.segment(site)}/{wire.segment(name)}"
+    """A lot's place in a path. Refusal if it cannot be one: no name leads anywhere else."""
+    try:
+        return str(shapes.NAMED(lot, "lot"))
+    except LedgerError as error:
+        raise refused_here(error) from error
+
+
+def _serial(text: str) -> str:
+    """The same of a serial, with or without hyphens."""
+    try:
+        return serials.parse(text.replace("-", "").upper(), "serial")
+    except LedgerError as error:
+        raise refused_here(error) from error

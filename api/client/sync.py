@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from api.client import answers, core, rows, transport
+from api.client import answers, core, rows, transport, wire
 from api.client.retry import Retry, Send, Steps, Wait
 from api.client.wire import Answer, Lost, Value
 
@@ -121,9 +121,53 @@ class Client:
         """The file that proves a certificate without this server."""
         return self._run(self._core.dossier(serial))
 
+    def download(self, path: str, **query: Value) -> bytes:
+        """Anything else that the server has at a path, as it comes."""
+        return self._run(self._core.download(path, **query))
+
     def label(self, lot: str, form: str = "pdf", **options: Value) -> bytes:
         """The label of a lot: png, svg, pdf or zpl."""
         return self._run(self._core.label(lot, form, **options))
+
+    # Lists.
+
+    def pages(self, name: str, **filters: Value) -> Iterator[answers.Page[Any]]:
+        """A list page by page: lots, entries, certificates, sites or parties.
+
+        filters: those of docs/api.md (`from_` for `from`), and limit, updated_after, total.
+        """
+        asked = core.list_request(name, filters)
+        while True:
+            page = self._run(self._core.page(core.LISTS[name], asked))
+            yield page
+            if page.next is None:
+                return
+            asked = wire.follow(asked.path, page.next)
+
+    def lots(self, **filters: Value) -> Iterator[answers.ListedLot]:
+        """Lots, in the order of their last change; as many pages as it takes."""
+        for page in self.pages("lots", **filters):
+            yield from page.items
+
+    def entries(self, **filters: Value) -> Iterator[answers.ListedEntry]:
+        """Entries, in the order of their last change; as many pages as it takes."""
+        for page in self.pages("entries", **filters):
+            yield from page.items
+
+    def certificates(self, **filters: Value) -> Iterator[answers.ListedCertificate]:
+        """Certificates, in the order of their last change; as many pages as it takes."""
+        for page in self.pages("certificates", **filters):
+            yield from page.items
+
+    def sites(self, **filters: Value) -> Iterator[answers.ListedSite]:
+        """Sites, in the order of their last change; as many pages as it takes."""
+        for page in self.pages("sites", **filters):
+            yield from page.items
+
+    def parties(self, **filters: Value) -> Iterator[answers.ListedParty]:
+        """Parties, in the order of their last change; as many pages as it takes."""
+        for page in self.pages("parties", **filters):
+            yield from page.items
 
     # The log.
 
@@ -142,17 +186,6 @@ class Client:
     def ready(self) -> dict[str, Any]:
         """The origin and size of the log, if the server can read and write."""
         return self._run(self._core.ready())
-
-    def _pages(
-        self, kind: type[T], path: str, filters: Mapping[str, Value]
-    ) -> Iterator[answers.Page[T]]:
-        more: dict[str, Value] = dict(filters)
-        while True:
-            page = self._run(self._core.page(kind, path, more))
-            yield page
-            if page.next is None:
-                return
-            more["cursor"] = page.next
 
     # The transport: the one thing that the asynchronous client does otherwise.
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 from urllib.parse import quote as _quote
-from urllib.parse import urlsplit
 
 import orjson
 
@@ -61,9 +61,10 @@ class Call(Generic[T]):
 
 
 def query(parameters: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
-    """Query parameters: None is left out, a list is repeated."""
+    """Query parameters: None is left out, a list is repeated, `from_` stands for `from`."""
     pairs: list[tuple[str, str]] = []
-    for name, value in parameters.items():
+    for written, value in parameters.items():
+        name = written.removesuffix("_")
         if isinstance(value, bool):
             pairs.append((name, "true" if value else "false"))
         elif isinstance(value, str | int):
@@ -71,6 +72,14 @@ def query(parameters: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
         elif value is not None:
             pairs += [(name, member) for member in value]
     return tuple(pairs)
+
+
+def follow(path: str, following: str) -> Request:
+    """The request of the next page: of the same list, wherever the link says that it leads."""
+    parts = urlsplit(following)
+    if parts.path != path or parts.netloc:
+        raise BadAnswer(f"{path}: the next page is said to be at {following[:80]!r}")
+    return Request("GET", path, tuple(parse_qsl(parts.query, keep_blank_values=True)))
 
 
 def segment(text: str) -> str:
