@@ -115,18 +115,34 @@ async def record_batch(request: Request, ledger: LedgerDep, who: PrincipalDep) -
             value=len(rows),
             hint="send several batches; they may overlap, ids make that safe",
         )
+    deps.spend(request, who, max(len(rows) - 1, 0))  # one was counted when the caller was known
     results: list[dict[str, Any]] = []
     last = ""
     while rows:
         segment, rows = await run_in_threadpool(_segment, ledger, who.party, rows)
-        waiting = [found for _, found in segment if isinstance(found, Submission)]
-        done = await asyncio.wrap_future(ledger.submit(waiting, with_proofs=False))
-        answers = iter(done)
-        for number, found in segment:
-            result = next(answers) if isinstance(found, Submission) else found
+        try:
+            done = await _submitted(ledger, segment)
+        except LedgerError as error:
+            if not results:
+                raise
+            # Earlier rows are in the log: what is left is refused row by row, not the whole batch.
+            left = [number for number, _ in segment] + [number for number, _ in rows]
+            results += [_row(number, error) for number in left]
+            break
+        for (number, _), result in zip(segment, done, strict=True):
             results.append(_row(number, result))
             last = result.checkpoint if isinstance(result, Accepted) else last
     return _json({"results": results, "checkpoint": last or None})
+
+
+async def _submitted(
+    ledger: Ledger, segment: list[tuple[int, Submission | LedgerError]]
+) -> list[Result]:
+    """The results of a segment, of what was refused before it was submitted too."""
+    waiting = [found for _, found in segment if isinstance(found, Submission)]
+    done = await asyncio.wrap_future(ledger.submit(waiting, with_proofs=False))
+    answers = iter(done)
+    return [next(answers) if isinstance(found, Submission) else found for _, found in segment]
 
 
 def _segment(

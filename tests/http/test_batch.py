@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 
-from ledger import keys, statements
+from api import app
+from ledger import keys, sequencer, statements
 from ledger.book import jose
+from ledger.service import Ledger
 from ledger.tlog import checkpoint
 from tests.http.door import OPERATOR, ORIGIN, SECRET, Door, check_error, new_key, received, refused
 
@@ -181,3 +185,32 @@ def test_a_custodial_party_goes_on_with_its_other_key_when_one_is_revoked(door: 
     door.record("key_revoked", {**gone, "kid": second})
     refused(door.send(again()), "KEY_REVOKED", "kid")
     assert _codes(_rows(door, [again(), rows[0]])) == ["KEY_REVOKED", ""]
+
+
+def test_a_pool_that_fills_between_rows_leaves_no_row_without_an_answer(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A registration is committed before the rows behind it are prepared; these find no place."""
+    monkeypatch.setattr(sequencer, "POOL_MAX", 1)
+    party = door.name("FULL-")
+    rows = [door.event("party_registered", **door.registration(party, custody="operator"))]
+    rows += [_receipt(door) for _ in range(3)]
+    headers = {"Authorization": f"Bearer {door.api_keys[OPERATOR]}", **NDJSON}
+    data = b"\n".join(orjson.dumps(row) for row in rows)
+    served = app.create_app(Ledger.open(door.ledger.settings))
+
+    async def send_twice() -> list[dict[str, Any]]:
+        transport = httpx.ASGITransport(served)
+        async with (
+            served.router.lifespan_context(served),
+            httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+        ):
+            path = "/v1/events/batch"
+            sent = [await client.post(path, content=data, headers=headers) for _ in range(2)]
+        return [answer.json() for answer in sent]
+
+    shown, again = asyncio.run(send_twice())
+    assert _codes(shown["results"]) == ["", "POOL_FULL", "POOL_FULL", "POOL_FULL"]
+    assert [row["row"] for row in shown["results"]] == [1, 2, 3, 4]
+    assert shown["checkpoint"]
+    assert again["results"][0] == shown["results"][0]
