@@ -367,11 +367,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except LedgerError as error:
-        shown = f"{error.code}: {error.message}"
-        print(f"remelt: error: {shown}", file=sys.stderr)
-        if error.hint:
-            print(f"remelt: hint: {error.hint}", file=sys.stderr)
-        return 1
+        return _refused(error)
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
@@ -386,6 +382,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         named = type(error).__module__.startswith("sqlalchemy")
         if not named and not isinstance(error, ModuleNotFoundError):
             raise
+        troubles = importlib.import_module("ledger.store.troubles") if named else None
+        refusal = troubles.explained(error) if troubles else None
+        if refusal is not None:
+            return _refused(refusal)
         reason = getattr(error, "orig", None) or error
         print(f"remelt: error: the database cannot be used: {reason}", file=sys.stderr)
         print(
@@ -393,6 +393,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+
+
+def _refused(error: LedgerError) -> int:
+    print(f"remelt: error: {error.code}: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"remelt: hint: {error.hint}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

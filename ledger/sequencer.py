@@ -29,6 +29,7 @@ from ledger.tlog import checkpoint, note, proof, tiles, tree
 
 POOL_MAX: Final = 20_000
 BATCH_MAX: Final = 1_000
+REPEAT_PAUSES_S: Final = (0.0, 0.01, 0.05, 0.2, 0.5)
 T = TypeVar("T")
 _LOGGER: Final = logging.getLogger("remelt.sequencer")
 
@@ -162,7 +163,7 @@ class Sequencer:
             if self.fatal is not None:
                 raise _stopped(self.fatal)
             if groups:
-                self.commit(groups)
+                self._commit_or_repeat(groups)
         except Exception as error:
             _LOGGER.exception("commit failed")
             self._edge = None
@@ -171,6 +172,19 @@ class Sequencer:
             for group in groups:
                 if not group.future.done():
                     group.future.set_exception(_unknown(error))
+
+    def _commit_or_repeat(self, groups: list[_Group]) -> None:
+        """Commit, and once more from the start whenever the database says that it undid it."""
+        for pause_s in REPEAT_PAUSES_S:
+            try:
+                return self.commit(groups)
+            except Exception as error:
+                if not engines.is_undone(error):
+                    raise
+                _LOGGER.warning("the database undid a commit, which is repeated: %s", error)
+                self._edge = None
+                time.sleep(pause_s)
+        self.commit(groups)
 
     def commit(self, groups: list[_Group]) -> None:
         """Decide and append everything in `groups` in one transaction, then wake their waiters."""

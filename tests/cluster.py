@@ -27,6 +27,12 @@ from sqlalchemy.engine import make_url
 
 # For tests that are about SQLite's files, pragmas or locks.
 SQLITE_ONLY: Final = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+# For modules that are about PostgreSQL: their pytestmark.
+POSTGRESQL_ONLY: Final = [
+    pytest.mark.postgres,
+    pytest.mark.usefixtures("database"),
+    pytest.mark.parametrize("database", ["postgresql"], indirect=True),
+]
 REQUIRED: Final = "REQUIRE_POSTGRES"  # set: a missing server fails the tests that need it
 SUPERUSER: Final = "postgres"
 _USERS: Final = ("postgres", "nobody")

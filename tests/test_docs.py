@@ -296,7 +296,7 @@ def test_the_two_commands_are_there() -> None:
     ("arguments", "status", "said"),
     [
         (["audit", "--data", "nowhere"], 2, "create a ledger with `remelt init`"),
-        (["audit", "--database", "nonsense"], 2, "the database cannot be used"),
+        (["audit", "--database", "nonsense"], 1, "not a database URL"),
         (["certify", "HB01/A", "--party", "P1", "--site", "HB01", "--substance", "Al"], 2, "init"),
         (["record", "nothing.ndjson"], 2, "nothing.ndjson: No such file or directory"),
         (["verify", "nothing.json", "--policy", "nothing.txt"], 2, "nothing.json: No such file"),

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.deps import LedgerDep
-from ledger.errors import RuleError
+from ledger.errors import LedgerError, RuleError
 
 router = APIRouter(tags=["health"])
 
@@ -26,6 +26,8 @@ def ready(ledger: LedgerDep) -> dict[str, Any]:
         raise RuleError("NOT_READY", f"the writer stopped: {ledger.sequencer.fatal.message}")
     try:
         head = ledger.head()
+    except LedgerError as error:
+        raise RuleError("NOT_READY", error.message, hint=error.hint) from error
     except SQLAlchemyError as error:
-        raise RuleError("NOT_READY", f"the database does not answer: {error}") from error
+        raise RuleError("NOT_READY", "the database cannot be read; see the log") from error
     return {"ok": True, "log": ledger.origin, "size": head.size}

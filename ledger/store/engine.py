@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from ledger.errors import CorruptError, RuleError
-from ledger.store import postgresql, turns
+from ledger.store import postgresql, troubles, turns
 
 BUSY_TIMEOUT_MS: Final = 30_000
 
@@ -55,10 +55,15 @@ def opened(url: str) -> Iterator[Engine]:
         engine.dispose()
 
 
+def is_undone(error: Exception) -> bool:
+    """Whether the database undid the whole transaction only because others were in its way."""
+    return postgresql.is_undone(error)
+
+
 def _address(url: str) -> URL:
     try:
         address = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise _unusable("not a database URL") from None  # its text would repeat the password
     if address.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
         return address.set(drivername="postgresql+psycopg")
@@ -116,10 +121,19 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """One read transaction: everything in it is of one moment."""
+    """One read transaction: everything in it is of one moment.
+
+    NOT_READY where the database does not answer, SETTING_INVALID where it does not serve us.
+    """
     options = _READING[engine.dialect.name]
-    with engine.connect().execution_options(**options) as connection, connection.begin():
-        yield connection
+    try:
+        with engine.connect().execution_options(**options) as connection, connection.begin():
+            yield connection
+    except DBAPIError as error:
+        refusal = troubles.explained(error)
+        if refusal is None:
+            raise
+        raise refusal from error
 
 
 @contextmanager

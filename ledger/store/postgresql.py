@@ -13,7 +13,9 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 
 from ledger.errors import CorruptError, RuleError
 
-CONNECT: Final[dict[str, Any]] = {"connect_timeout": 10, "application_name": "remelt"}
+CONNECT: Final[dict[str, Any]] = {
+    "connect_timeout": 10, "application_name": "remelt", "client_encoding": "utf8",
+}  # fmt: skip
 READING: Final[dict[str, Any]] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 # Whoever waited for the head must see what the one before wrote: every statement looks anew.
 WRITING: Final[dict[str, Any]] = {"isolation_level": "READ COMMITTED"}
@@ -131,10 +133,10 @@ def check_durable(connection: Connection) -> None:
             )
 
 
-def is_retryable(error: Exception) -> bool:
+def is_undone(error: Exception) -> bool:
     """Whether the server undid the transaction and says that it may be tried again.
 
     SQLSTATE 40001 serialization_failure and 40P01 deadlock_detected.
     """
-    cause = error.orig if isinstance(error, DBAPIError) else None
+    cause = error.orig if isinstance(error, DBAPIError) else error
     return getattr(cause, "sqlstate", None) in ("40001", "40P01")
