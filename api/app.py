@@ -13,7 +13,7 @@ from api.callers import Callers
 from api.heads import Heads
 from api.pages import detail, login, mine, printing, resolver
 from api.pages import views as pages
-from api.routes import events, gtins, health, labels, lists, log, lots
+from api.routes import events, gtins, health, labels, lists, log, lots, vocabulary
 from api.shield import Shield
 from ledger import settings
 from ledger.service import Ledger
@@ -39,11 +39,12 @@ def create_app(ledger: Ledger | None = None) -> FastAPI:
     )
     app.state.ledger = opened
     app.state.callers = Callers(opened, limits.of(opened.settings))
+    app.add_middleware(Heads)
     app.add_middleware(Shield)
     problems.install(app)
     for router in (events.router, lists.router, lots.router, log.router, health.router):
         app.include_router(router)
-    for router in (labels.router, gtins.router):
+    for router in (labels.router, gtins.router, vocabulary.router):
         app.include_router(router)
     for own in (login.router, mine.router, detail.router, printing.router):
         app.include_router(own)
