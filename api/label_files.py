@@ -85,6 +85,12 @@ def test_page(wanted: sheet.Options) -> bytes:
     return sheet.test_page(wanted, fonts.find())
 
 
+def left_out(labels: Sequence[sheet.Label], wanted: sheet.Options) -> tuple[str, ...]:
+    """The fields for which the stock has no room on some of these labels."""
+    found = fonts.find()
+    return tuple(dict.fromkeys(f for made in labels for f in sheet.left_out(made, wanted, found)))
+
+
 def _check_single(kind: str, labels: Sequence[sheet.Label], wanted: sheet.Options) -> None:
     for name, value, least in (
         ("labels", len(labels), 1),

@@ -16,9 +16,10 @@ import pytest
 from fastapi.routing import APIRoute
 
 from api import cli
-from api.pages import views
+from api.pages import resolver, views
 from api.routes import events as event_routes
-from api.routes import health, log, lots
+from api.routes import gtins, health, log, lots
+from api.routes import labels as label_routes
 from ledger import entry, errors, reports, sequencer, settings
 from ledger.book import encoding, events, mass, rules, shapes
 from ledger.book.rules import certificates
@@ -108,6 +109,17 @@ def test_every_example_of_the_api_answers_in_the_shape_shown(tour: tuple[Tour, l
 
 
 @pytest.mark.slow
+def test_the_commands_for_labels_run_as_printed(tour: tuple[Tour, list[str]]) -> None:
+    made, _ = tour
+    printed = "\n".join(made.run("docs/labels.md", "labels", made.home))
+    for _, excerpt in documents.blocks("docs/labels.md", "text labels"):
+        assert not documents.unprinted(excerpt, printed)
+    assert (made.home / "cans.pdf").read_bytes().startswith(b"%PDF")
+    assert "REPRINT" not in (made.home / "cans.zpl").read_text(encoding="ascii")
+    assert "HTTPS://YARD.EXAMPLE/L/YARD1/CANS-1/" in (made.home / "cans.csv").read_text("utf-8")
+
+
+@pytest.mark.slow
 def test_the_operators_commands_run_as_printed(
     tour: tuple[Tour, list[str]], tmp_path: Path
 ) -> None:
@@ -190,7 +202,10 @@ def test_every_kind_of_event_is_documented_with_its_fields() -> None:
 
 
 def test_every_address_is_documented_and_every_documented_address_exists() -> None:
-    routers = (event_routes.router, lots.router, log.router, health.router)
+    routers = (
+        *(event_routes.router, lots.router, log.router, health.router),
+        *(label_routes.router, gtins.router),
+    )
     served = {
         f"{method} {route.path}"
         for router in routers
@@ -201,10 +216,10 @@ def test_every_address_is_documented_and_every_documented_address_exists() -> No
     assert served == set(
         re.findall(r"^### `(\w+ /\S+)`$", documents.read("docs/api.md"), re.MULTILINE)
     )
-    for route in views.router.routes:
+    for route in (*views.router.routes, *resolver.router.routes):
         assert isinstance(route, APIRoute)
         begin = route.path.partition("{")[0]
-        begin = begin if begin.startswith("/static") else begin.upper()
+        begin = begin if begin.startswith(("/static", "/.well-known")) else begin.upper()
         assert f"`GET {begin}" in documents.read("docs/api.md"), route.path
 
 

@@ -11,7 +11,7 @@ from api import label_files, label_texts
 from api.commands import output
 from api.commands.ledgers import where
 from labels import qr, sheet
-from ledger import fonts, gtins, reports
+from ledger import gtins, reports
 from ledger.book import serial
 from ledger.errors import FormatError
 from ledger.service import Ledger
@@ -22,7 +22,7 @@ def label(arguments: argparse.Namespace) -> int:
         return _stocks()
     options = _options(arguments)
     if arguments.test_page:
-        return _write(Path(arguments.test_page), "pdf", label_files.test_page(options))
+        return _write(Path(arguments.test_page), label_files.test_page(options))
     if not arguments.subjects:
         raise FormatError(
             "PARAMETER_INVALID",
@@ -51,7 +51,7 @@ def label(arguments: argparse.Namespace) -> int:
     data = label_files.render(kind, labels, options)
     if kind != "csv":
         _warn(labels, options)
-    return _write(path, kind, data, labels)
+    return _write(path, data, labels[0].payload if len(labels) == 1 else f"{len(labels)} labels")
 
 
 def _options(arguments: argparse.Namespace) -> sheet.Options:
@@ -73,20 +73,15 @@ def _label(ledger: Ledger, subject: str, arguments: argparse.Namespace) -> sheet
     return label_texts.of_certificate(ledger, view, arguments.lang)
 
 
-def _write(path: Path, kind: str, data: bytes, labels: list[sheet.Label] | None = None) -> int:
+def _write(path: Path, data: bytes, shown: str = "") -> int:
     path.write_bytes(data)
-    shown = labels or []
-    print(f"{path}: {shown[0].payload if len(shown) == 1 else f'{len(shown)} labels'}"
-          if shown else str(path))  # fmt: skip
+    print(f"{path}: {shown}" if shown else path)
     return 0
 
 
 def _warn(labels: list[sheet.Label], options: sheet.Options) -> None:
     """What the stock has no room for, once for all labels."""
-    found = fonts.find()
-    missing = dict.fromkeys(
-        name for made in labels for name in sheet.left_out(made, options, found)
-    )
+    missing = label_files.left_out(labels, options)
     if missing:
         names = ", ".join(missing)
         print(f"remelt: {options.stock} has no room for: {names}", file=sys.stderr)

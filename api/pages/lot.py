@@ -97,6 +97,8 @@ def material_line(material: dict[str, Any] | None, reader: Reader) -> Markup:
         return reader.say("not_stated")
     metal = reader.name(names.METALS, material["metal"])
     form = reader.name(names.FORMS, material["form"])
+    # Not 锂离子电池电池包: the form of batteries says again what they are.
+    form = form.removeprefix("电池") if metal.endswith("电池") else form
     shown = reader.say("material_line", metal=metal, form=form) if form != metal else metal
     grade = material["grade"]
     parts = [shown, f"{grade['scheme'].upper()} {grade['code']}"] if grade else [shown]

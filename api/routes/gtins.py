@@ -62,10 +62,10 @@ async def _body(request: Request) -> bytes:
 
 
 @router.get("")
-def list_gtins(ledger: LedgerDep, who: PrincipalDep) -> list[dict[str, Any]]:
+def list_gtins(ledger: LedgerDep, who: PrincipalDep) -> dict[str, Any]:
     """The GTINs of the key's party, ended ones too; at most 1,000."""
     deps.need(who, "read")
-    return [row.as_dict() for row in gtins.listing(ledger, who.party)]
+    return {"gtins": [row.as_dict() for row in gtins.listing(ledger, who.party)]}
 
 
 @router.get("/{gtin}")

@@ -85,9 +85,9 @@ WantedDep = Annotated[label_texts.Wanted, Depends(_wanted)]
 
 
 @router.get("/labels/stocks")
-def read_stocks() -> list[dict[str, Any]]:
-    """The label stocks: names, sheets and cells."""
-    return label_files.stocks()
+def read_stocks() -> dict[str, Any]:
+    """The label stocks: names, sheets and cells, in µm."""
+    return {"stocks": label_files.stocks()}
 
 
 @router.get("/labels/test-page.pdf", response_class=Response, responses=_content("pdf"))
@@ -114,7 +114,7 @@ def read_lot_label(
     """The label of a lot, for the parties of its events and for auditors."""
     lot = str(shapes.NAMED(f"{site}/{name}", "lot"))
     made = label_texts.of_lot(ledger, _lot_view(ledger, who, lot), wanted)
-    return _file(label_files.render(kind, [made], options), lot, kind)
+    return _one(made, options, lot, kind)
 
 
 @router.get(
@@ -128,7 +128,7 @@ def read_certificate_label(
     """The label of a certificate, for its issuer and holder and for auditors."""
     view = _certificate_view(ledger, who, serial)
     made = label_texts.of_certificate(ledger, view, options.lang)
-    return _file(label_files.render(kind, [made], options), view["serial"], kind)
+    return _one(made, options, view["serial"], kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +256,7 @@ async def _body(request: Request) -> bytes:
     openapi_extra=_JOB_BODY,
 )
 def print_labels(
-    ledger: LedgerDep, who: PrincipalDep, data: Annotated[bytes, Depends(_body)]
+    request: Request, ledger: LedgerDep, who: PrincipalDep, data: Annotated[bytes, Depends(_body)]
 ) -> Response:
     """The labels of many lots and certificates in one file, each as often as its row says."""
     job: _Job = shape.decode(encoding.decode_object(data), "", _JOB)
@@ -271,6 +271,7 @@ def print_labels(
             value=total,
             hint="divide the list",
         )
+    deps.spend(request, who, total)
     made = []
     for i, row in enumerate(job.labels):
         made += [_of_row(ledger, who, row, i, options.lang)] * row.copies
@@ -298,6 +299,14 @@ def _certificate_view(
     view = reports.certificate_view(ledger, plain)
     deps.need_one_of(who, reports.concerned(ledger, view["entries"]))
     return view
+
+
+def _one(made: sheet.Label, options: sheet.Options, named: str, kind: str) -> Response:
+    answer = _file(label_files.render(kind, [made], options), named, kind)
+    missing = label_files.left_out([made], options) if kind != "csv" else ()
+    if missing:
+        answer.headers["Remelt-Left-Out"] = ", ".join(missing)
+    return answer
 
 
 def _file(data: bytes, named: str, kind: str) -> Response:

@@ -151,6 +151,14 @@ def test_a_picture_is_of_one_label(door: Door, road: Road) -> None:
     refused(label(door, "HF01/INGOT", "gif"), "PARAMETER_INVALID", "kind")
 
 
+def test_what_a_stock_has_no_room_for_is_named(door: Door, batteries: dict[str, str]) -> None:
+    lot, code = batteries["lithium_ion_battery"], {"battery_code": PACK}
+    small = label(door, lot, "png", stock="l4732", **code)
+    assert "lines[1]" in small.headers["remelt-left-out"]
+    assert "hazard" not in small.headers["remelt-left-out"]
+    assert "remelt-left-out" not in label(door, lot, "png", stock="100x150", **code).headers
+
+
 def test_options_change_the_print(door: Door, road: Road) -> None:
     plain = label(door, "HF01/INGOT", "pdf", stock="a4-3x8").content
     for query in (
@@ -237,7 +245,7 @@ def test_a_job_needs_permission_for_every_lot_and_a_body_of_its_type(
 
 
 def test_stocks_and_test_pages(door: Door) -> None:
-    shown = door.get("/v1/labels/stocks").json()
+    shown = door.get("/v1/labels/stocks").json()["stocks"]
     assert [row["stock"] for row in shown] == list(stock.STOCKS)
     assert shown[0]["width_um"] == 100_000
     for row in shown:
