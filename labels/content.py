@@ -24,7 +24,7 @@ _ROWS: Final = (
     ("medium", 26, 2, False),
 )
 # Whoever handles the metal must see these: a label without room for them is refused.
-_REQUIRED: Final = frozenset({"reprint", "hazard"})
+_REQUIRED: Final = frozenset({"lot", "reprint", "hazard"})
 
 
 def rows(label: Label, options: Options, cell: Cell) -> list[Row]:

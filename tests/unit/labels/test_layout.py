@@ -200,6 +200,7 @@ def test_a_reprint_and_a_hazard_are_never_left_out(stock: str) -> None:
     drawn = arrange(hazardous, stock=stock, reprint=True)
     assert shown(drawn, "reprint") == "REPRINT"
     assert shown(drawn, "hazard") == "UN 3480"
+    assert shown(drawn, "lot") == "HB01/INGOT-1"
 
 
 def test_a_hazard_that_a_label_has_no_room_for_is_refused() -> None:
