@@ -366,14 +366,17 @@ def closed_walks(audit: _Audit) -> tuple[str, ...]:
 
 
 def _returns(children: dict[str, set[str]], lot: str, site: str) -> list[str]:
+    """Where metal of a lot crosses back: the site made something of what others had made of it."""
+    own = f"{site}/"
     seen, todo, found = {lot}, [lot], []
     while todo:
-        for child in sorted(children.get(todo.pop(), ())):
+        parent = todo.pop()
+        for child in sorted(children.get(parent, ())):
+            if child.startswith(own) and not parent.startswith(own):
+                found.append(f"{lot} declared scrap of {site} came back as {child}")
             if child not in seen:
                 seen.add(child)
                 todo.append(child)
-                if child.startswith(site + "/") and not lot.startswith(site + "/"):
-                    found.append(f"{lot} declared scrap of {site} came back as {child}")
     return found
 
 
