@@ -9,16 +9,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, select, text
 
+from ledger.book import jose
 from ledger.errors import CorruptError, LedgerError, RuleError
 from ledger.service import Ledger
 from ledger.store import engine as engines
+from ledger.store import tables, writes
 from tests import cluster as clusters
 from tests.cluster import Cluster, Database
-from tests.store import plant
+from tests.store import damage, plant
 
 pytestmark = clusters.POSTGRESQL_ONLY
+SECRET = "Hao Min"
 
 
 def execute(ledger: Ledger, *statements: str) -> None:
@@ -128,6 +131,44 @@ def fail(ledger: Ledger, sqlstate: str, times: int) -> None:
         "END IF; RETURN NEW; END $$",
         "CREATE TRIGGER fail BEFORE UPDATE ON head FOR EACH ROW EXECUTE FUNCTION fail()",
     )
+
+
+# Many rows.
+
+
+def many() -> list[plant.Envelope]:
+    """Events whose rows go in by COPY: entries, touches, private fields, a run's edges."""
+    lots = [f"HF01/M{i}" for i in range(writes.COPY_ROWS_MIN + 2)]
+    events = [plant.receipt(lot, private={"note": f"{SECRET} {lot}"}) for lot in lots]
+    return [*events, plant.melt("HF01/H-M", lots, "HF01/MANY", "80 t")]
+
+
+def test_a_commit_of_many_rows_is_as_one_of_few(running: Ledger) -> None:
+    answers = plant.accept(running, *many())
+    with engines.reading(running.engine) as connection:
+        notes = connection.execute(select(tables.disclosures.c.text)).scalars().all()
+    assert sum(SECRET in str(jose.b64url_decode(note, "")) for note in notes) == len(answers) - 1
+    assert plant.count(running, tables.edges) == len(answers) - 1
+    assert plant.audited(running).size == plant.SIZE + len(answers)
+
+
+@pytest.mark.parametrize("table", ["entries", "disclosures", "touches", "edges", "entry_parties"])
+def test_a_table_that_refuses_many_rows_undoes_the_commit_and_quotes_none(
+    running: Ledger, caplog: pytest.LogCaptureFixture, table: str
+) -> None:
+    with engines.writing(running.engine) as connection:
+        damage.refuse_inserts(connection, table)
+    before, events = plant.audited(running), many()
+    with pytest.raises(RuleError) as raised:
+        plant.record(running, *events)
+    assert raised.value.code == "NOT_READY"
+    assert "refused" in caplog.text
+    assert SECRET not in caplog.text
+    assert plant.audited(running) == before
+    with engines.writing(running.engine) as connection:
+        damage.allow_inserts(connection, table)
+    plant.accept(running, *events)
+    plant.audited(running)
 
 
 # Locks.
