@@ -183,9 +183,16 @@ def _write(ledger: Ledger, connection: Connection, row: Gtin) -> bool:
         return True
     if before.ended_ms is None and before.party != row.party:
         raise _taken(row.gtin)
-    connection.execute(
-        update(tables.gtins).where(_C.log_id == ledger.log_id, _C.gtin == row.gtin).values(**values)
+    changed = connection.execute(
+        update(tables.gtins)
+        .where(
+            *(_C.log_id == ledger.log_id, _C.gtin == row.gtin, _C.party == before.party),
+            _C.ended_ms.is_not_distinct_from(before.ended_ms),
+        )
+        .values(**values)
     )
+    if changed.rowcount != 1:
+        raise _taken(row.gtin)  # somebody was a moment faster
     return before.ended_ms is not None
 
 

@@ -61,7 +61,7 @@ def test_a_printed_digital_link_leads_to_the_page_of_its_lot(door: Door, registe
     ):
         answer = door.get(f"/v1/lots/HF01/INGOT/label.{kind}", "HEFEI", gtin="true")
         assert answer.status_code == 200, answer.text
-        (code,) = read(answer.content)  # type: ignore[operator]
+        (code,) = read(answer.content)
         assert code == f"HTTPS://DEMO.REMELT.EXAMPLE/01/{registered}/10/INGOT"
         assert gs1.parse(code) == gs1.DigitalLink(registered, "INGOT")
     page = scanner.follow(door.client(), code)

@@ -124,9 +124,9 @@ class Shop:
         return f"/L/{lot}/{reports.lot_view(self.ledger, lot)['fingerprint']}"
 
 
-def open_shop(data: Path) -> Shop:
+def open_shop(data: Path, url: str | None = None) -> Shop:
     """A new ledger with everything the pages have to show."""
-    where = settings.load(str(data))
+    where = settings.load(str(data), url)
     shop = Shop(service.create(where, ORIGIN, OPERATOR, {}))
     shop.ledger.sequencer.start()
     try:

@@ -15,6 +15,7 @@ from ledger.errors import LedgerError
 from ledger.service import Ledger
 from ledger.store import engine as engines
 from ledger.store import tables
+from tests.cluster import Database
 from tests.pages import shop
 
 GTIN, OTHER = "09506000134352", "04006381333931"
@@ -24,8 +25,11 @@ SLAB: Said = {"metal": "aluminium", "form": "slab", "grade": {"scheme": "aa", "c
 
 
 @pytest.fixture(scope="module")
-def week(tmp_path_factory: pytest.TempPathFactory) -> shop.Shop:
-    return shop.open_shop(tmp_path_factory.mktemp("gtins"))
+def week(tmp_path_factory: pytest.TempPathFactory, database: Database) -> Iterator[shop.Shop]:
+    data = tmp_path_factory.mktemp("gtins")
+    opened = shop.open_shop(data, database.new(data))
+    yield opened
+    opened.ledger.engine.dispose()
 
 
 @pytest.fixture
@@ -124,10 +128,14 @@ def test_a_party_has_a_thousand_gtins_at_most(
     gtins.register(ledger, shop.CHUZHOU, OTHER, "CZ01")
 
 
-def test_of_two_parties_at_once_one_gets_the_gtin(ledger: Ledger) -> None:
+@pytest.mark.parametrize("before", ["new", "ended"])
+def test_of_two_parties_at_once_one_gets_the_gtin(ledger: Ledger, before: str) -> None:
     for n in range(10):
         number = f"0950600013{n:03}"
         number += str(gs1.check_digit(number))
+        if before == "ended":
+            gtins.register(ledger, shop.HUAIBEI, number, "HB01")
+            gtins.end(ledger, shop.HUAIBEI, number)
         answers: list[str] = []
         start = Barrier(2)
 
@@ -139,12 +147,10 @@ def test_of_two_parties_at_once_one_gets_the_gtin(ledger: Ledger) -> None:
             except LedgerError as error:
                 answers.append(error.code)
 
-        threads = [
-            Thread(target=take, args=a) for a in ((shop.HUAIBEI, "HB01"), (shop.CHUZHOU, "CZ01"))
-        ]
+        both = ((shop.HUAIBEI, "HB01"), (shop.CHUZHOU, "CZ01"))
+        threads = [Thread(target=take, args=each) for each in both]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        winner = gtins.find(ledger, number).party
-        assert sorted(answers) == sorted(["GTIN_TAKEN", winner])
+        assert sorted(answers) == sorted(["GTIN_TAKEN", gtins.find(ledger, number).party])
