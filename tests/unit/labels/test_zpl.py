@@ -186,6 +186,11 @@ def crc_ccitt(data: bytes) -> int:
     return crc
 
 
+def test_the_check_of_a_graphic_is_the_crc_that_printers_use() -> None:
+    # The check value of CRC-16/XMODEM; labels of Zebra's own software bear the same check.
+    assert crc_ccitt(b"123456789") == 0x31C3
+
+
 @pytest.mark.parametrize("dpi", [203, 300])
 @pytest.mark.parametrize("name", STOCKS)
 def test_a_label_sent_as_graphics_is_the_png_dot_for_dot(name: str, dpi: int) -> None:
