@@ -8,13 +8,14 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from api import limits, problems
+from api import limits, logs, metrics, problems
 from api.callers import Callers
 from api.heads import Heads
 from api.pages import detail, login, mine, printing, resolver
 from api.pages import views as pages
 from api.routes import events, gtins, health, labels, lists, log, lots, vocabulary
 from api.shield import Shield
+from api.watch import Watch
 from ledger import settings
 from ledger.service import Ledger
 
@@ -41,6 +42,9 @@ def create_app(ledger: Ledger | None = None) -> FastAPI:
     app.state.callers = Callers(opened, limits.of(opened.settings))
     app.add_middleware(Heads)
     app.add_middleware(Shield)
+    lines = opened.settings.access_log and opened.settings.log_level in ("debug", "info")
+    app.add_middleware(Watch, lines=lines, as_json=logs.is_json(opened.settings))
+    metrics.watch(opened)
     problems.install(app)
     for router in (events.router, lists.router, lots.router, log.router, health.router):
         app.include_router(router)

@@ -29,6 +29,9 @@ COOKIE: Final = "remelt"
 # With this prefix a browser takes the cookie over TLS only, from this host only, for all paths.
 SECURE_COOKIE: Final = "__Host-remelt"
 AUTHORIZATION: Final = "remelt.authorization"
+# In the scope of a request: whom it speaks for, and the code of its refusal.
+WHO: Final = "remelt.who"
+CODE: Final = "remelt.code"
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _BEARER: Final = f"bearer {apikeys.PREFIX}_".encode()
 

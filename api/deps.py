@@ -32,6 +32,7 @@ async def principal(request: Request) -> Principal:
             given = request.headers.get(callers.CSRF_HEADER, "")
             callers.check_csrf(request, given, session.csrf)
     if who is not None:
+        request.scope[callers.WHO] = who
         known.count(who, request.method)
         return who
     raise RuleError(

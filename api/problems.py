@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from typing import Any, Final
 
@@ -12,11 +11,10 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from api import refusals, shield
+from api import callers, logs, refusals
 from api.pages import reader, refused
 from ledger.errors import LedgerError, RuleError
 
-_LOGGER: Final = logging.getLogger("remelt.api")
 _BY_STATUS: Final = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
 _TEXT_MAX: Final = 300
 _HINT: Final = "the message says what is wanted: correct it and send it again"
@@ -45,10 +43,11 @@ def problem(error: LedgerError, language: str = "en") -> dict[str, Any]:
         "status": error.status_hint,
         "detail": shown.pop("message"),
         **shown,
+        "request_id": logs.REQUEST_ID.get(),
     }
 
 
-def answer(error: LedgerError, language: str = "en") -> Response:
+def answer(error: LedgerError, language: str = "en", **more: Any) -> Response:
     headers = {"Content-Language": language, "Vary": "Accept, Accept-Language"}
     if error.status_hint == 503:
         headers["Retry-After"] = "1"
@@ -57,7 +56,7 @@ def answer(error: LedgerError, language: str = "en") -> Response:
     if error.status_hint == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return Response(
-        orjson.dumps(problem(error, language)),
+        orjson.dumps({**problem(error, language), **more}),
         status_code=error.status_hint,
         media_type="application/problem+json",
         headers=headers,
@@ -66,6 +65,7 @@ def answer(error: LedgerError, language: str = "en") -> Response:
 
 def reply(request: Request, error: LedgerError) -> Response:
     """A page for a browser, the problem for programs; with the problem's headers."""
+    request.scope[callers.CODE] = error.code
     shown = answer(error, reader.choose(None, request.headers.get("accept-language", "")))
     if not refused.wants_page(request):
         return shown
@@ -113,13 +113,3 @@ def install(app: FastAPI) -> None:
                 hint="see /openapi.json for the parameters of this address",
             ),
         )
-
-    @app.exception_handler(Exception)
-    async def fault(request: Request, error: Exception) -> Response:
-        _LOGGER.exception("fault at %s %s", request.method, request.url.path)
-        hint = "nothing was recorded unless a retry with the same id says so; tell the operator"
-        failed = RuleError("INTERNAL_ERROR", "a fault of the server", hint=hint)
-        shown = reply(request, failed)
-        # This answer is made outside the shield.
-        shown.headers.update({k: v for k, v in shield.HEADERS.items() if k not in shown.headers})
-        return shown

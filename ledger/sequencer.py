@@ -98,12 +98,24 @@ class Sequencer:
     ) -> None:
         self.engine, self.log_id, self.signer, self.clock_ms = engine, log_id, signer, clock_ms
         self.fatal: LedgerError | None = None
+        # Told after each commit: its events, its seconds, and how many events wait.
+        self.on_commit: Callable[[int, float, int], None] = lambda count, seconds, waiting: None
         self._edge: edges.Edge | None = None
         self._pool: queue.Queue[_Group | None] = queue.Queue()
         self._waiting = 0
         self._stopping = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether what is submitted will be written."""
+        return self._thread.is_alive() and not self._stopping
+
+    @property
+    def waiting(self) -> int:
+        """How many events wait to be written."""
+        return self._waiting
 
     def start(self) -> None:
         """Begin to write."""
@@ -189,6 +201,7 @@ class Sequencer:
     def commit(self, groups: list[_Group]) -> None:
         """Decide and append everything in `groups` in one transaction, then wake their waiters."""
         submissions = [s for group in groups for s in group.submissions]
+        began = time.perf_counter()
         with engines.writing(self.engine) as connection:
             work = self._begin(connection, submissions)
             places = [self._place(work, submission) for submission in submissions]
@@ -199,7 +212,9 @@ class Sequencer:
         edge.known.update(work.memory.objects)
         edge.checked.update(work.memory.objects)
         self._edge = edge
+        seconds = time.perf_counter() - began
         self._wake(edge, places, groups)
+        self.on_commit(len(submissions), seconds, self._waiting - len(submissions))
 
     def _begin(self, connection: Connection, submissions: list[Submission]) -> _Work:
         head = entries.read_head(connection, self.log_id, lock=True)

@@ -36,6 +36,7 @@ class Setting:
 SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("REMELT_DATA", "the directory", "`./remelt-data`"),
     Setting("REMELT_DATABASE", "database URL", "`ledger.sqlite` in the directory", secret=True),
+    Setting("REMELT_FONT", "a font file more for labels and certificates, tried first", "none"),
     Setting("REMELT_HOST", "the host that labels and links name", "that of the log's origin"),
     Setting("REMELT_LOG_KEY", "the text of `keys/log.key`", "the file", secret=True),
     Setting("REMELT_OPERATOR_KEY", "the text of `keys/operator.pem`", "the file", secret=True),

@@ -25,6 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         *("ledger.edges", "ledger.sequencer", "ledger.service", "ledger.audit", "ledger.witness"),
         *("ledger.reports", "ledger.apikeys", "ledger.trial", "ledger.people", "ledger.sessions"),
         *("ledger.gtins", "ledger.backup", "ledger.doctor", "ledger.lists", "ledger.recent"),
+        *("ledger.readiness",),
     ),
     ("api",),
 )

@@ -55,7 +55,12 @@ class Tour:
         done = subprocess.run(
             [shutil.which("bash") or "bash", "-c", script],
             cwd=where,
-            env={"PATH": path, "HOME": str(where), "LC_ALL": "C.UTF-8"},
+            env={
+                "PATH": path,
+                "HOME": str(where),
+                "LC_ALL": "C.UTF-8",
+                "REMELT_LOG_FORMAT": "text",  # as on a terminal
+            },  # fmt: skip
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

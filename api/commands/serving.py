@@ -7,12 +7,13 @@ import gc
 import os
 import socket
 import sys
+import tempfile
 from typing import Any, Final
 
 import uvicorn
 from fastapi import FastAPI
 
-from api import app
+from api import app, logs, metrics
 from api.commands.ledgers import where
 from ledger import settings, tail
 from ledger.service import Ledger
@@ -27,6 +28,7 @@ GC_THRESHOLDS: Final = (100_000, 20, 50)
 
 def serve(arguments: argparse.Namespace) -> int:
     found = where(arguments)
+    logs.configure(found)
     ledger = Ledger.open(found)
     with engines.reading(ledger.engine) as connection:
         tail.check(connection, ledger.log_id, ledger.verifier)
@@ -34,22 +36,28 @@ def serve(arguments: argparse.Namespace) -> int:
         pass  # a port that is taken is told before anything is promised
     print(f"{ledger.origin}: http://{arguments.host}:{arguments.port}", flush=True)
     options: dict[str, Any] = {
-        "host": arguments.host, "port": arguments.port, "log_level": "warning",
-        "access_log": False, "timeout_graceful_shutdown": 10,
+        "host": arguments.host, "port": arguments.port, "log_config": None,
+        "log_level": "warning", "access_log": False, "timeout_graceful_shutdown": 10,
+        "proxy_headers": bool(found.proxies), "forwarded_allow_ips": found.proxies or None,
     }  # fmt: skip
     if arguments.processes == 1:
         uvicorn.run(_tuned(ledger), **options)
         return 0
     ledger.engine.dispose()
     os.environ.update(REMELT_DATA=str(found.data), REMELT_DATABASE=found.database)
+    os.environ.pop("REMELT_DATABASE_FILE", None)
     factory = f"{__name__}:one_of_several"
-    uvicorn.run(factory, factory=True, workers=arguments.processes, **options)
+    with tempfile.TemporaryDirectory(prefix="remelt-metrics-") as figures:
+        os.environ[metrics.MULTIPROCESS] = figures
+        uvicorn.run(factory, factory=True, workers=arguments.processes, **options)
     return 0
 
 
 def one_of_several() -> FastAPI:
     """What each of several server processes serves; they share the port, and take turns writing."""
-    return _tuned(Ledger.open(settings.load()))
+    found = settings.load()
+    logs.configure(found)
+    return _tuned(Ledger.open(found))
 
 
 def _tuned(ledger: Ledger) -> FastAPI:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
-from api import deps, problems
+from api import deps, metrics, problems
 from api.deps import LedgerDep, PrincipalDep
 from ledger.book.rules.draft import Outcome
 from ledger.errors import FormatError, LedgerError
@@ -163,6 +163,7 @@ def _segment(
 
 
 def _row(number: int, result: Result) -> dict[str, Any]:
+    metrics.count_event(result.code if isinstance(result, LedgerError) else "")
     if isinstance(result, LedgerError):
         return {"row": number, "ok": False, "error": problems.plain(result)}
     return {
