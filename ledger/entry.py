@@ -280,6 +280,26 @@ def conceal(
     return clear, made
 
 
+def unconcealed(
+    payload: Mapping[str, Any], disclosures: list[Disclosure], sent: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A logged payload as its custodial party sent it: private values back in their place.
+
+    Private fields that were erased since are not compared; nor is a key the server made.
+    """
+    clear = {k: v for k, v in payload.items() if k not in ("_sd", "_sd_alg")}
+    if len(disclosures) == len(payload.get("_sd", ())):
+        private = {d.name: d.value for d in disclosures}
+    else:
+        private = sent.get("private", {})
+    if private:
+        clear["private"] = private
+    sent_body = sent.get("body")
+    if isinstance(sent_body, dict) and "key" not in sent_body:
+        clear["body"] = {k: v for k, v in clear["body"].items() if k != "key"}
+    return clear
+
+
 def match_disclosures(event: events.Event, texts: list[str]) -> list[Disclosure]:
     """The disclosures of a signed event; FormatError FIELD_INVALID for one it does not name."""
     made = [disclosure(text, f"disclosures[{i}]") for i, text in enumerate(texts)]

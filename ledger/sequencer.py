@@ -391,25 +391,5 @@ def compare_with_log(
     sent = content(submission)
     if submission.sent is not None:
         texts = entries.read_disclosures(connection, log_id, n)
-        payload = unconcealed(payload, [entry.disclosure(text) for text in texts], sent)
+        payload = entry.unconcealed(payload, [entry.disclosure(text) for text in texts], sent)
     entry.refuse_other_content(payload, sent, submission.event.id)
-
-
-def unconcealed(
-    payload: dict[str, Any], disclosures: list[entry.Disclosure], sent: dict[str, Any]
-) -> dict[str, Any]:
-    """A logged payload as its custodial party sent it: private values back in their place.
-
-    Private fields that were erased since are not compared; nor is a key the server made.
-    """
-    clear = {k: v for k, v in payload.items() if k not in ("_sd", "_sd_alg")}
-    if len(disclosures) == len(payload.get("_sd", ())):
-        private = {d.name: d.value for d in disclosures}
-    else:
-        private = sent.get("private", {})
-    if private:
-        clear["private"] = private
-    sent_body = sent.get("body")
-    if isinstance(sent_body, dict) and "key" not in sent_body:
-        clear["body"] = {k: v for k, v in clear["body"].items() if k != "key"}
-    return clear
