@@ -9,7 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ledger import people
 from tests.pages import html_text, shop
+from tests.pages.people import PASSWORD, Person
 
 LANGUAGES = ("en", "zh")
 
@@ -47,3 +49,26 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with shop.serve(data) as client:
         yield Site(data, week, client)
     week.ledger.engine.dispose()
+
+
+# name -> party and scopes of those who log in
+PEOPLE = {
+    "boss": (shop.HUAIBEI, ["read", "record"]),
+    "buyer": (shop.CHUZHOU, ["read"]),
+    "auditor": (shop.OPERATOR, ["audit"]),
+    "scale": (shop.HUAIBEI, ["record"]),
+}
+
+
+@pytest.fixture(scope="session")
+def persons(site: Site) -> Iterator[dict[str, Person]]:
+    """Everybody of PEOPLE, logged in."""
+    found: dict[str, Person] = {}
+    for number, (name, (party, scopes)) in enumerate(PEOPLE.items()):
+        people.add(site.week.ledger, name, party, scopes, PASSWORD)
+        base = str(site.client.base_url).rstrip("/")
+        found[name] = Person(base, f"203.0.113.{number}")
+        assert found[name].log_in(name).status_code == 303
+    yield found
+    for person in found.values():
+        person.client.close()

@@ -6,7 +6,7 @@ import html.parser
 import re
 from dataclasses import dataclass, field
 
-_EMPTY = {"meta", "link", "input", "br", "rect", "path"}
+_EMPTY = {"meta", "link", "input", "img", "br", "rect", "path"}
 _BLOCK = {"p", "h1", "h2", "h3", "li", "dt", "dd", "tr", "title", "summary", "div"}
 
 

@@ -32,6 +32,7 @@ class _Forms(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[Form] = []
+        self.filling = ""  # the select or textarea that is open
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attrs}
@@ -41,6 +42,21 @@ class _Forms(HTMLParser):
             unchosen = found.get("type") in ("checkbox", "radio") and "checked" not in found
             if not unchosen:
                 self.forms[-1].fields.append((found["name"], found.get("value", "")))
+            self.filling = "" if tag == "input" else tag
+        elif tag == "option" and self.filling:
+            name, _ = self.forms[-1].fields[-1]
+            if "selected" in found or self.filling == "select":
+                self.forms[-1].fields[-1] = (name, found["value"])
+                self.filling = "option"  # the first one counts, unless another is selected
+
+    def handle_data(self, data: str) -> None:
+        if self.filling == "textarea":
+            name, before = self.forms[-1].fields[-1]
+            self.forms[-1].fields[-1] = (name, before + data)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("select", "textarea"):
+            self.filling = ""
 
 
 def forms(text: str) -> list[Form]:
