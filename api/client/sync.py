@@ -63,6 +63,11 @@ class Client:
 
     # What to send.
 
+    @property
+    def log(self) -> str:
+        """The origin of the log that events are made for."""
+        return self._core.log
+
     def event(self, kind: str, body: Mapping[str, Any], **more: Any) -> dict[str, Any]:
         """An envelope of the client's party, with a new id and dated now unless `more` says it."""
         return self._core.event(kind, body, **more)
