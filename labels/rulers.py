@@ -57,7 +57,7 @@ def _rulers(sheet: pdf.Page, stock: Stock) -> None:
 def _scales(sheet: pdf.Page, stock: Stock, left: int, top: int) -> None:
     """Half millimetres to both sides of the left and the upper edge of a cell, 0 on the edge."""
     reach = range(-_SCALE_UM, _SCALE_UM + 1, _STEP_UM)
-    across, down = top + stock.height_um * 3 // 4, left + stock.width_um * 3 // 4
+    across, down = top + stock.height_um * 7 // 8, left + stock.width_um * 7 // 8
     sheet.line(left - _SCALE_UM, across, left + _SCALE_UM, across, _HAIR_UM)
     sheet.line(down, top - _SCALE_UM, down, top + _SCALE_UM, _HAIR_UM)
     for at in reach:
@@ -72,11 +72,13 @@ def _scales(sheet: pdf.Page, stock: Stock, left: int, top: int) -> None:
 
 def _legend(sheet: pdf.Page, stock: Stock, trim: Trim, lang: str, known: Sequence[Font]) -> None:
     """Stock, trim and how to read them, on white in the middle of the page."""
+    # A roll has no pitch.
+    read = ("read_first", "read_last", "scale") if stock.cells > 1 else ("read_first", "scale")
     lines = [
         f"{captions.word('test_page', lang)}  {stock.name}  {stock.title.replace('×', 'x')}",
         f"{captions.word('offset', lang)}: {_mm(trim.offset_x_um)}, {_mm(trim.offset_y_um)} mm",
         f"{captions.word('pitch', lang)}: {_mm(trim.pitch_x_um)}, {_mm(trim.pitch_y_um)} mm",
-        *(captions.word(name, lang) for name in ("read_first", "read_last", "scale")),
+        *(captions.word(name, lang) for name in read),
     ]
     name = pdf.font_name("test_page", "".join(lines), known)
     room = stock.page_width_um * 4 // 5

@@ -35,7 +35,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of text, in dots; x, y: the left end of its baseline."""
+    """One line of text, in dots; x, y: the left end of its baseline.
+
+    stroke: what it is widened by on each side, 0 if it is not bold.
+    """
 
     field: str
     text: str
@@ -43,7 +46,7 @@ class Line:
     y: int
     size: int
     width: int
-    bold: bool = False
+    stroke: int = 0
     inverse: bool = False
 
     @property
@@ -52,11 +55,6 @@ class Line:
         aside, more = (_pad(self.size), self.size // 10) if self.inverse else (0, 0)
         top, bottom = self.y - _ascent(self.size), self.y + self.size - _ascent(self.size)
         return self.x - aside, top - more, self.x + self.width + aside, bottom + more
-
-    @property
-    def stroke(self) -> int:
-        """What a bold line is widened by on each side; Chinese glyphs would close up."""
-        return self.size // (24 if self.text.isascii() else 40) if self.bold else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +141,12 @@ def _placed(blocks: list[_Block], box: Box, measure: Measure) -> tuple[Line, ...
     placed, y = [], box.y
     for block in blocks:
         row, size = block.row, block.size
-        x = box.x + (_pad(size) if row.inverse else size // 24 if row.bold else 0)
+        stroke = _stroke(row, size)
+        x = box.x + (_pad(size) if row.inverse else stroke)
         for at, part in enumerate(block.parts):
             base = y + _ascent(size) + at * _pitch(size)
             width = measure(part, size)
-            placed.append(Line(row.field, part, x, base, size, width, row.bold, row.inverse))
+            placed.append(Line(row.field, part, x, base, size, width, stroke, row.inverse))
         y += height(size, len(block.parts)) + _gap(size) + lead
     return tuple(placed)
 
@@ -156,7 +155,7 @@ def _block(row: Row, wanted: int, width: int, least: int, measure: Measure) -> _
     """The row as large as it fits in its lines; at the smallest size it ends in an ellipsis."""
     size = wanted
     while True:
-        room = width - (2 * _pad(size) if row.inverse else 0) - (size // 12 if row.bold else 0)
+        room = width - 2 * (_pad(size) if row.inverse else _stroke(row, size))
         parts = broken(row.text, size, room, row.most, measure)
         if parts is not None:
             return _Block(row, size, tuple(parts))
@@ -224,6 +223,11 @@ def _pitch(size: int) -> int:
 
 def _gap(size: int) -> int:
     return size // 4
+
+
+def _stroke(row: Row, size: int) -> int:
+    # Chinese glyphs would close up.
+    return size // (24 if row.text.isascii() else 36) if row.bold else 0
 
 
 def _pad(size: int) -> int:

@@ -37,7 +37,7 @@ def svg(layout: Layout, stock: Stock, title: str, payload: str, border: bool = F
 
 
 def _line(line: Line) -> str:
-    weight = ' font-weight="bold"' if line.bold else ""
+    weight = ' font-weight="bold"' if line.stroke else ""
     ink = ' fill="#fff"' if line.inverse else ""
     left, top, right, bottom = line.box
     ground = f'<rect x="{left}" y="{top}" width="{right - left}" height="{bottom - top}"/>'
