@@ -26,6 +26,7 @@ _WORDS: Final = {
         "{element}: {percent} % post-consumer by origin",
         "{element}：按来源 {percent}% 为消费后",
     ),
+    "certificates": ("{count} certificates", "{count} 份"),
     "certificate": ("certificate {serial}", "证书 {serial}"),
     "claim": ("at least {percent} % {classes} {element}", "至少 {percent}% {classes}{element}"),
     "plus": ("+", "、"),
@@ -95,21 +96,28 @@ def of_certificate(ledger: Ledger, view: Mapping[str, Any], lang: str) -> sheet.
 def percent_line(view: Mapping[str, Any], lang: str = "en") -> str:
     """The lot's own certified figure; what is not certified is called origin, or left out."""
     reader = Reader(lang)
-    for found in view["certificates"]:
-        if found["here_mg"] and found["status"] == "VALID":
-            return _say(
-                "certified",
-                lang,
-                percent=found["here_percent"],
-                element=reader.name(names.ELEMENTS, found["substance"]),
-                serial=serial.printed(found["serial"]),
-            )
+    valid = [c for c in view["certificates"] if c["here_mg"] and c["status"] == "VALID"]
+    if valid:
+        return _certified(view, valid, reader)
     if view["assay_grade"] == "provisional" or not view["elements"]:
         return ""
     first = view["elements"][0]
     post = first["origins"].get("POST", {"percent": "0.00"})["percent"]
     element = reader.name(names.ELEMENTS, first["substance"])
     return _say("origin", lang, percent=post, element=element)
+
+
+def _certified(view: Mapping[str, Any], valid: list[dict[str, Any]], reader: Reader) -> str:
+    """Of the substance of the largest certificate; all its certificates together."""
+    substance = max(valid, key=lambda found: found["here_mg"])["substance"]
+    same = [found for found in valid if found["substance"] == substance]
+    percent, by = same[0]["here_percent"], serial.printed(same[0]["serial"])
+    if len(same) > 1:
+        whole_mg = next(e["mass_mg"] for e in view["elements"] if e["substance"] == substance)
+        percent = mass.percent_floor(sum(found["here_mg"] for found in same), whole_mg)
+        by = _say("certificates", reader.language, count=str(len(same)))
+    element = reader.name(names.ELEMENTS, substance)
+    return _say("certified", reader.language, percent=percent, element=element, serial=by)
 
 
 def _battery_lines(wanted: Wanted, metal: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ MEDIA: Final = {
 }
 _WORDS: Final = {
     "heat": ("Heat", "炉号"),
-    "run": ("Run", "批次"),
+    "run": ("Run", "工序"),
     "reprint": ("REPRINT", "补打"),
     "test_page": ("Test page", "测试页"),
     "offset": ("offset x, y", "偏移 x、y"),

@@ -34,3 +34,13 @@ def test_what_is_not_certified_is_called_origin_and_claims_nothing() -> None:
 def test_a_provisional_or_missing_assay_gives_no_percentage() -> None:
     assert label_texts.percent_line(view(assay_grade="provisional")) == ""
     assert label_texts.percent_line(view(elements=[])) == ""
+
+
+def test_several_certificates_on_one_lot_are_added_up() -> None:
+    element = {**ALUMINIUM, "mass_mg": 10}
+    more = [{**HELD, "here_mg": 2, "here_percent": "20.00", "serial": "ABCDEFGHJKMN"},
+            {**HELD, "substance": "Cu", "here_mg": 1}, {**HELD, "status": "REVOKED"}]  # fmt: skip
+    line = label_texts.percent_line(view(certificates=[HELD, *more], elements=[element]))
+    assert line == "at least 70.00 % of the aluminium certified, 2 certificates"
+    line = label_texts.percent_line(view(certificates=[HELD, *more], elements=[element]), "zh")
+    assert line == "至少 70.00% 的铝已开具证书 2 份"
