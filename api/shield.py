@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import callers, limits
@@ -55,30 +54,32 @@ class Shield:
             await self.app(scope, receive, send)
             return
         added = _FOR_DOCS if scope["path"].startswith(_DOCS) else _PLAIN
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = message["headers"]
-                given = {name for name, _ in headers}
-                headers.extend([header for header in added if header[0] not in given])
-            await send(message)
-
         scope[callers.AUTHORIZATION] = None
         for name, value in scope["headers"]:
             if name == b"authorization":
                 scope[callers.AUTHORIZATION] = value
                 break
-        refused = _refused(scope)
-        await (refused or self.app)(scope, receive, send_with_headers)
+        visitor, wait_s = _visit(scope)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                if visitor and message["status"] == 404:
+                    scope["app"].state.callers.limits.visits.take(visitor, limits.MISS_COST - 1)
+                headers = message["headers"]
+                given = {name for name, _ in headers}
+                headers.extend([header for header in added if header[0] not in given])
+            await send(message)
+
+        answer: ASGIApp = self.app
+        if wait_s:
+            answer = scope["app"].state.refuse(scope, limits.refusal(wait_s, "this address"))
+        await answer(scope, receive, send_with_headers)
 
 
-def _refused(scope: Scope) -> Response | None:
-    """The answer to an address that asks too often; callers who are known are counted as such."""
+def _visit(scope: Scope) -> tuple[str, float]:
+    """The address that is counted, "" for known callers; and how long it has to wait."""
     known: Callers = scope["app"].state.callers
     if known.knows(scope) or scope["path"].startswith(_UNCOUNTED):
-        return None
-    wait_s = known.limits.visits.take(callers.address(scope))
-    if not wait_s:
-        return None
-    answer: Response = scope["app"].state.refuse(scope, limits.refusal(wait_s, "this address"))
-    return answer
+        return "", 0
+    visitor = callers.address(scope)
+    return visitor, known.limits.visits.take(visitor)
