@@ -10,7 +10,7 @@ from sqlalchemy import BindParameter, Connection, RowMapping, bindparam, func, s
 
 from ledger.book import totals
 from ledger.errors import CorruptError, RuleError
-from ledger.store import codec, listing, tables
+from ledger.store import codec, keyed, listing, tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,8 @@ _HEAD: Final = select(*tables.head.c["origin", "size", "root", "last_leaf", "at_
     tables.head.c.log_id == _LOG
 )
 _LOCKED_HEAD: Final = _HEAD.with_for_update()
-_EVENTS: Final = select(*tables.entries.c["event_id", "n", "leaf_hash", "leaf"]).where(
-    tables.entries.c.log_id == _LOG,
-    tables.entries.c.party == bindparam("party"),
-    tables.entries.c.event_id.in_(bindparam("ids", expanding=True)),
+_EVENTS: Final = keyed.keyed(
+    tables.entries, "event_id", "event_id", "n", "leaf_hash", "leaf", fixed=("log_id", "party")
 )
 _TILE: Final = select(tables.tiles.c.hashes).where(
     tables.tiles.c.log_id == _LOG,
@@ -118,10 +116,9 @@ def find_events(
     for party, event_id in wanted:
         by_party.setdefault(party, []).append(event_id)
     for party, event_ids in by_party.items():
-        for i in range(0, len(event_ids), 500):
-            chunk = {"log_id": log_id, "party": party, "ids": event_ids[i : i + 500]}
-            for event_id, n, leaf_hash, leaf in connection.execute(_EVENTS, chunk):
-                found[party, event_id] = (n, leaf_hash, leaf)
+        rows = _EVENTS.rows(connection, event_ids, log_id=log_id, party=party)
+        for event_id, n, leaf_hash, leaf in rows:
+            found[party, event_id] = (n, leaf_hash, leaf)
     return found
 
 

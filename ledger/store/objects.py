@@ -6,24 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, Table, bindparam, select
+from sqlalchemy import Connection
 
 from ledger.book import fold, state
-from ledger.store import codec, tables
+from ledger.store import codec, keyed, tables
 
 CACHE_MAX: Final = 200_000
-_CHUNK: Final = 500
-
-
-def _by_keys(table: Table, *names: str) -> Select[Any]:
-    """Made once: building a statement costs more than running it."""
-    return select(*(table.c[name] for name in names)).where(
-        table.c.log_id == bindparam("log_id"), table.c.key.in_(bindparam("keys", expanding=True))
-    )
-
-
-_OBJECTS: Final = _by_keys(tables.objects, "key", "n", "state")
-_USAGE: Final = _by_keys(tables.usage, "key", "n", "party")
+_OBJECTS: Final = keyed.keyed(tables.objects, "key", "key", "n", "state")
+_USAGE: Final = keyed.keyed(tables.usage, "key", "key", "n", "party")
 
 
 @dataclass
@@ -69,8 +59,6 @@ class Objects:
             self.usage[key] = (n, party)
             self.absent.discard(key)
 
-    def _rows(self, query: Select[Any], wanted: list[str]) -> Iterator[Any]:
+    def _rows(self, query: keyed.Keyed, wanted: list[str]) -> Iterator[Any]:
         self.absent.update(wanted)
-        for i in range(0, len(wanted), _CHUNK):
-            chunk = {"log_id": self.log_id, "keys": wanted[i : i + _CHUNK]}
-            yield from self.connection.execute(query, chunk)
+        return query.rows(self.connection, wanted, log_id=self.log_id)

@@ -15,7 +15,7 @@ from ledger.book import jose
 from ledger.errors import CorruptError, LedgerError, RuleError
 from ledger.service import Ledger
 from ledger.store import engine as engines
-from ledger.store import tables, writes
+from ledger.store import keyed, tables, writes
 from tests import cluster as clusters
 from tests.cluster import Cluster, Database
 from tests.store import damage, plant
@@ -169,6 +169,25 @@ def test_a_table_that_refuses_many_rows_undoes_the_commit_and_quotes_none(
         damage.allow_inserts(connection, table)
     plant.accept(running, *events)
     plant.audited(running)
+
+
+def test_many_keys_are_found_through_the_index_in_a_table_without_statistics(
+    ledger: Ledger,
+) -> None:
+    execute(
+        ledger,
+        "INSERT INTO usage SELECT log_id, 'ticket:' || i, i, 'HEFEI' FROM head, "
+        "generate_series(1, 20000) AS i",
+    )
+    query = keyed.keyed(tables.usage, "key", "key", "n")
+    keys = [f"ticket:{i}" for i in range(1, 40_000, 80)]
+    with engines.reading(ledger.engine) as connection:
+        found = list(query.rows(connection, keys, log_id=ledger.log_id))
+        compiled = query.by_loop.compile(dialect=ledger.engine.dialect)
+        values = {**compiled.params, "keys": keys, "log_id": ledger.log_id}
+        plan = connection.exec_driver_sql(f"EXPLAIN {compiled}", values).scalars().all()
+    assert sorted(n for _, n in found) == list(range(1, 20_001, 80))
+    assert "Seq Scan" not in " ".join(plan), plan
 
 
 # Locks.
