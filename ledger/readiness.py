@@ -76,8 +76,8 @@ def _writer(ledger: Ledger) -> Check:
     if fatal is not None:
         hint = "read what the audit finds: docs/operations.md; then restart"
         return Check("writer", "fail", f"it stopped: {fatal.message}", hint)
-    if not ledger.sequencer.is_running:
-        return Check("writer", "fail", "it does not run", "the server is starting, or stopping")
+    if ledger.sequencer.has_ended:
+        return Check("writer", "fail", "it takes nothing more", "the server is stopping")
     return Check("writer", "ok", f"it runs, {ledger.sequencer.waiting} events wait")
 
 

@@ -108,9 +108,9 @@ class Sequencer:
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
 
     @property
-    def is_running(self) -> bool:
-        """Whether what is submitted will be written."""
-        return self._thread.is_alive() and not self._stopping
+    def has_ended(self) -> bool:
+        """Whether nothing more is taken."""
+        return self._stopping or (self._thread.ident is not None and not self._thread.is_alive())
 
     @property
     def waiting(self) -> int:

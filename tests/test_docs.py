@@ -16,6 +16,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from api import cli
+from api.commands import table
 from api.pages import resolver, views
 from api.routes import events as event_routes
 from api.routes import gtins, health, log, lots
@@ -60,7 +61,7 @@ class Tour:
                 "HOME": str(where),
                 "LC_ALL": "C.UTF-8",
                 "REMELT_LOG_FORMAT": "text",  # as on a terminal
-            },  # fmt: skip
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -234,8 +235,8 @@ def test_every_command_is_documented_with_its_options_and_no_other_is_named() ->
         row[0].strip("`").removeprefix("remelt "): row
         for row in documents.rows("docs/operations.md", "The command line")
     }
-    assert list(shown) == list(cli.COMMANDS)
-    for name, command in cli.COMMANDS.items():
+    assert list(shown) == list(table.COMMANDS)
+    for name, command in table.COMMANDS.items():
         options = {n for names, _ in command.arguments for n in names if n.startswith("--")}
         assert set(re.findall(r"--[a-z-]+", shown[name][2])) == options - everywhere, name
     for page in documents.PAGES:
@@ -243,7 +244,7 @@ def test_every_command_is_documented_with_its_options_and_no_other_is_named() ->
             r"\bremelt ((?:db |key |apikey |person |config |gtin )?[a-z]+)\b(?! is| keeps| makes)",
             "\n".join(code_in(page)),
         ):
-            assert said in cli.COMMANDS, f"{page}: remelt {said}"
+            assert said in table.COMMANDS, f"{page}: remelt {said}"
 
 
 def code_in(page: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What an operator needs: settings, backup, restore."""
+"""What an operator needs: settings, doctor, backup, restore."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from typing import Any
 
 from api.commands import output
 from api.commands.ledgers import where
-from ledger import archive, backup, settings
+from ledger import archive, backup, doctor, settings
 from ledger.backup import Copy
+from ledger.errors import LedgerError
+from ledger.readiness import Check
 from ledger.service import Ledger
 
 
@@ -26,6 +28,24 @@ def config_show(arguments: argparse.Namespace) -> int:
     for name, text, source in told:
         print(f"{name:<22} {source:<12} {text}")
     return 0
+
+
+def examine(arguments: argparse.Namespace) -> int:
+    try:
+        checks = list(doctor.examine(where(arguments)))
+    except LedgerError as error:  # a setting that is wrong leaves nothing to look at
+        checks = [Check("settings", "fail", error.message, error.hint)]
+    failed = sum(check.state == "fail" for check in checks)
+    warned = sum(check.state == "warn" for check in checks)
+    if arguments.json:
+        output.json({"ok": not failed, "checks": [check.as_dict() for check in checks]})
+        return 1 if failed else 0
+    for check in checks:
+        print(f"{check.state:<5} {check.name:<18} {check.message}")
+        if check.hint:
+            print(f"{'':<24} -> {check.hint}")
+    print(f"{len(checks)} checks: {failed} failed, {warned} worth a look")
+    return 1 if failed else 0
 
 
 def _end_cleanly(*_: object) -> None:

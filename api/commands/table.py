@@ -276,6 +276,12 @@ COMMANDS: Final[dict[str, Command]] = {
             _JSON,
         ),
     ),
+    "doctor": Command(
+        "look at settings, keys, database, log, disk and clock, and say what to do",
+        "remelt doctor\nremelt doctor --data /srv/remelt --json",
+        "operating.examine",
+        (*_DATA, _JSON),
+    ),
     "config show": Command(
         "print every setting and where it comes from; secrets are hidden",
         "remelt config show\nremelt config show --json",
