@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from labels import symbol, textfit
@@ -101,6 +101,22 @@ def arrange(payload: str, code: str, rows: Sequence[Row], cell: Cell, measure: M
         *(cell.width, cell.height, plan.drawn, plan.module, plan.left + quiet, plan.top + quiet),
         *(plan.code + lines, left_out),
     )
+
+
+def moved(drawn: Layout, right_um: int, down_um: int, cell: Cell) -> Layout:
+    """The label printed so far aside. Raises FormatError if part of it would be lost."""
+    side = len(drawn.symbol.modules) * drawn.module
+    boxes = [(drawn.x, drawn.y, drawn.x + side, drawn.y + side), *(ln.box for ln in drawn.lines)]
+    shifts = (("offset_x_um", right_um, drawn.width), ("offset_y_um", down_um, drawn.height))
+    for axis, (field, shift_um, size) in enumerate(shifts):
+        first, last = min(box[axis] for box in boxes), max(box[axis + 2] for box in boxes)
+        if shift_um and not -first <= cell.of(shift_um) <= size - last:
+            least, most = (dots * 100_000 // cell.dots for dots in (-first, size - last))
+            want = f"{least} to {most} on this label"
+            raise refusal(field, shift_um, want, "set the position at the printer itself")
+    right, down = cell.of(right_um), cell.of(down_um)
+    lines = tuple(replace(line, x=line.x + right, y=line.y + down) for line in drawn.lines)
+    return replace(drawn, x=drawn.x + right, y=drawn.y + down, lines=lines)
 
 
 def _under(payload: str, code: str, cell: Cell, measure: Measure) -> _Plan | None:

@@ -58,16 +58,21 @@ def pdf(labels: Sequence[Label], options: Options, fonts: Sequence[Font] = ()) -
 def zpl(labels: Sequence[Label], options: Options, fonts: Sequence[Font] = ()) -> str:
     """ZPL II, one format per label; ASCII only."""
     check_count(labels, options)
-    stock, formats = check_options(options), []
-    cell = layout.cell_of(stock, options.dpi)
+    cell = layout.cell_of(check_options(options), options.dpi)
+    shift_um = (options.offset_x_um, options.offset_y_um)
+    right, down = (cell.of(um) for um in shift_um)
+    formats = []
     for label in labels:
         if options.form == "native":
             drawn = arranged(label, options, fonts, zebra.MODULE_MAX)
+            drawn = layout.moved(drawn, *shift_um, cell)
             fields = zebra.native(drawn, label.payload, fonts)
-            fields += [zebra.border(cell)] if options.border else []
+            fields += [zebra.border(cell, right, down)] if options.border else []
         else:
             drawn = arranged(label, options, fonts)
-            fields = [zebra.graphic(raster.image(drawn, fonts, options.border))]
+            layout.moved(drawn, *shift_um, cell)  # refuses what would be lost
+            picture = raster.image(drawn, fonts, options.border)
+            fields = [zebra.graphic(zebra.pasted(picture, right, down))]
         formats.append(zebra.document(fields, cell, options))
     return "".join(formats)
 

@@ -22,7 +22,6 @@ from labels.layout import Cell, Layout
 from labels.textfit import Line
 
 MODULE_MAX: Final = 10  # the largest magnification of ^BQ
-LABEL_TOP_MAX: Final = 120  # dot rows by which ^LT can shift
 _ESCAPED: Final = "_^~"
 
 
@@ -31,8 +30,9 @@ def native(layout: Layout, payload: str, known: Sequence[Font]) -> list[str]:
     mode = "A" if symbol.is_alphanumeric(payload) else f"B{len(payload):04}"
     level = layout.symbol.correction
     # Manual mode: a printer that chose byte mode for capitals would draw a larger symbol.
+    # Printers draw ^BQ lower by the height that ^BY was last set to, perhaps by somebody else.
     code = (
-        f"^FO{layout.x},{layout.y}^BQN,2,{layout.module},{level}"
+        f"^BY2,3,1^FO{layout.x},{layout.y - 1}^BQN,2,{layout.module},{level}"
         f"^FH_^FD{level}M,{mode}{escaped(payload)}^FS"
     )
     return [code, *(field for line in layout.lines for field in _line(line, known))]
@@ -48,15 +48,22 @@ def graphic(picture: Image.Image, x: int = 0, y: int = 0) -> str:
 
 
 def document(fields: Sequence[str], cell: Cell, options: Options) -> str:
-    """One format: its size, the shift of the print, its fields and the number of copies."""
-    right, down = cell.of(options.offset_x_um), cell.of(options.offset_y_um)
-    down = max(-LABEL_TOP_MAX, min(LABEL_TOP_MAX, down))
-    head = f"^XA^CI28^PW{cell.width}^LL{cell.height}^LH0,0^LS{-right}^LT{down}"
+    """One format: its size, its fields and the number of copies."""
+    head = f"^XA^CI28^PW{cell.width}^LL{cell.height}^LH0,0"
     return "\n".join((head, *fields, f"^PQ{options.copies}^XZ", ""))
 
 
-def border(cell: Cell) -> str:
-    return f"^FO0,0^GB{cell.width},{cell.height},1^FS"
+def border(cell: Cell, right: int = 0, down: int = 0) -> str:
+    """The edge of the label, moved with its print."""
+    size = f"{cell.width - abs(right)},{cell.height - abs(down)}"
+    return f"^FO{max(right, 0)},{max(down, 0)}^GB{size},1^FS"
+
+
+def pasted(picture: Image.Image, right: int, down: int) -> Image.Image:
+    """The picture moved, white where nothing is left of it."""
+    paper = Image.new("1", picture.size, 1)
+    paper.paste(picture, (right, down))
+    return paper
 
 
 def escaped(text: str) -> str:

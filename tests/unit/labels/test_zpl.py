@@ -20,6 +20,7 @@ from labels.label import DOTS
 from labels.sheet import Label, Options
 from labels.stock import STOCKS
 from ledger import fonts as installed
+from ledger.errors import FormatError
 
 LOT = "HTTPS://DEMO.REMELT.EXAMPLE/L/HB01/INGOT-1/0123456789"
 LINK = "https://id.gs1.org/01/09506000134352/10/ab1?3103=001250"
@@ -86,7 +87,8 @@ def print_native(text: str) -> Image.Image:
     draw = ImageDraw.Draw(paper)
     for field in fields(text):
         if "BQ" in field.commands:
-            paper.paste(symbol_of(field), (field.x, field.y))
+            sunk = int(field.commands["BY"].split(",")[2])  # as printers do
+            paper.paste(symbol_of(field), (field.x, field.y + sunk))
         elif "A0" in field.commands:
             _, height, _ = field.commands["A0"].split(",")
             # The condensed font of the printer is narrower than ours: half its height on average.
@@ -105,7 +107,7 @@ def test_the_symbol_that_the_printer_draws_is_read_and_is_as_large_as_planned(
     code = next(field for field in fields(text) if "BQ" in field.commands)
     image = symbol_of(code)
     assert image.width == len(drawn.symbol.modules) * drawn.module
-    assert (code.x, code.y) == (drawn.x, drawn.y)
+    assert (code.x, code.y) == (drawn.x, drawn.y - 1)
     assert 1 <= drawn.module <= 10
     assert code.data == f"{drawn.symbol.correction}M,A{LOT}"
     paper = print_native(text)
@@ -205,14 +207,42 @@ def test_a_label_sent_as_graphics_is_the_png_dot_for_dot(name: str, dpi: int) ->
     assert len(text) < 20_000
 
 
-def test_several_labels_are_several_formats_and_trim_shifts_the_print() -> None:
+def test_several_labels_are_several_formats() -> None:
     other = dataclasses.replace(PLAIN, payload=LOT[:-1] + "0")
-    options = Options(copies=2, offset_x_um=500, offset_y_um=-1_000, border=True)
-    text = sheet.zpl([PLAIN, other], options)
+    text = sheet.zpl([PLAIN, other], Options(copies=2, border=True))
     assert text.count("^XA") == text.count("^XZ") == text.count("^PQ2") == 2
-    assert text.count("^LS-5^LT-12") == 2  # 300 dpi; ^LS counts to the left, ^LT down
-    assert text.count("^GB1181,590,1^FS") == 2
+    assert text.count("^FO0,0^GB1181,590,1^FS") == 2
 
 
-def test_a_shift_down_stops_at_what_the_printer_can() -> None:
-    assert "^LT120" in sheet.zpl([PLAIN], Options(offset_y_um=20_000))
+@pytest.mark.parametrize("form", ["native", "graphics"])
+def test_trim_moves_the_print_and_sets_nothing_that_lasts(form: str) -> None:
+    options = Options(form=form, offset_x_um=1_000, offset_y_um=-500)
+    texts = [sheet.zpl([PLAIN], each) for each in (Options(form=form), options)]
+    assert not re.search(r"\^(LT|LS|JU|MM|PR|MD|MN)", texts[1])
+    papers = [
+        print_native(text) if form == "native" else bench.graphic(text).convert("L")
+        for text in texts
+    ]
+    found = [zxingcpp.read_barcodes(paper)[0] for paper in papers]
+    assert [one.text for one in found] == [LOT, LOT]
+    first, second = (one.position.top_left for one in found)
+    assert abs(second.x - first.x - 11) <= 1  # 1 mm at 300 dpi
+    assert abs(second.y - first.y + 6) <= 1
+
+
+@pytest.mark.parametrize("form", ["native", "graphics"])
+@pytest.mark.parametrize("field", ["offset_x_um", "offset_y_um"])
+def test_a_shift_that_would_lose_part_of_the_label_is_refused(form: str, field: str) -> None:
+    for um in (-5_000, 20_000):
+        options = Options(form=form, **{field: um})  # type: ignore[arg-type]
+        with pytest.raises(FormatError) as refused:
+            sheet.zpl([PLAIN], options)
+        assert refused.value.field == field
+        assert refused.value.code == "PARAMETER_INVALID"
+        assert refused.value.value == um
+        assert "on this label" in refused.value.message
+
+
+def test_the_symbol_is_not_lowered_by_what_others_left_in_the_printer() -> None:
+    text = sheet.zpl([PLAIN], Options())
+    assert text.index("^BY2,3,1") < text.index("^BQ")
