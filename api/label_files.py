@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from labels import captions, sheet, stock
 from labels import label as checks
-from labels import sheet, stock
 from ledger import fonts
 from ledger.errors import FormatError
 
@@ -28,6 +28,24 @@ TRIM: Final = {
     "pitch_y": checks.PITCH_MAX_UM,
 }
 MM_PATTERN: Final = r"^-?[0-9]{1,2}(\.[0-9]{1,3})?$"
+_MM_SCHEMA: Final = {
+    "type": "string",
+    "pattern": MM_PATTERN,
+    "description": "millimetres, at most three decimals, such as 0.4 or -1.25",
+}
+# What each option may be, for the description of the interface; `checks` refuses the rest.
+SCHEMAS: Final[dict[str, dict[str, Any]]] = {
+    "stock": {"type": "string", "enum": list(stock.STOCKS)},
+    "copies": {"type": "integer", "minimum": 1, "maximum": checks.LABELS_MAX},
+    "skip": {"type": "integer", "minimum": 0},
+    "dpi": {"type": "integer", "enum": list(checks.DOTS)},
+    **dict.fromkeys(TRIM, _MM_SCHEMA),
+    "border": {"type": "boolean"},
+    "reprint": {"type": "boolean"},
+    "medium": {"type": "string", "enum": ["", *captions.MEDIA]},
+    "form": {"type": "string", "enum": list(checks.FORMS)},
+    "lang": {"type": "string", "enum": list(captions.LANGUAGES)},
+}
 _MM: Final = re.compile(MM_PATTERN, re.ASCII)
 _COLUMNS: Final = (
     "payload", "lot", "weight", "heat", "run", "material", "percent", "date", "hazard",

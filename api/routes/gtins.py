@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from api import deps
 from api.deps import LedgerDep, PrincipalDep
@@ -57,6 +57,10 @@ _BODY: Final = {
 }
 
 
+_PATTERN: Final = {"pattern": "^([0-9]{8}|[0-9]{12,14})$"}
+Number = Annotated[str, Path(json_schema_extra=_PATTERN, examples=["09506000134352"])]
+
+
 async def _body(request: Request) -> bytes:
     return await deps.body(request, "application/json", BODY_MAX_BYTES)
 
@@ -69,7 +73,7 @@ def list_gtins(ledger: LedgerDep, who: PrincipalDep) -> dict[str, Any]:
 
 
 @router.get("/{gtin}")
-def read_gtin(ledger: LedgerDep, who: PrincipalDep, gtin: str) -> dict[str, Any]:
+def read_gtin(ledger: LedgerDep, who: PrincipalDep, gtin: Number) -> dict[str, Any]:
     """A GTIN as it is registered, for its party and for auditors."""
     row = gtins.find(ledger, gtin)
     deps.need_one_of(who, {row.party, ledger.operator})
@@ -78,7 +82,7 @@ def read_gtin(ledger: LedgerDep, who: PrincipalDep, gtin: str) -> dict[str, Any]
 
 @router.put("/{gtin}", openapi_extra=_BODY, responses={201: {"description": "Registered"}})
 def register_gtin(
-    ledger: LedgerDep, who: PrincipalDep, gtin: str, data: Annotated[bytes, Depends(_body)]
+    ledger: LedgerDep, who: PrincipalDep, gtin: Number, data: Annotated[bytes, Depends(_body)]
 ) -> Response:
     """Register a GTIN for a site of the key's party, or say anew what it is for."""
     deps.need(who, "record")
@@ -94,7 +98,7 @@ def register_gtin(
 
 
 @router.delete("/{gtin}")
-def end_gtin(ledger: LedgerDep, who: PrincipalDep, gtin: str) -> dict[str, Any]:
+def end_gtin(ledger: LedgerDep, who: PrincipalDep, gtin: Number) -> dict[str, Any]:
     """Print no more labels with a GTIN; those there are lead on to their lots."""
     deps.need(who, "record")
     return gtins.end(ledger, who.party, gtin).as_dict()

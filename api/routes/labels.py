@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from api import deps, label_files, label_texts
+from api import deps, label_files, label_jobs, label_texts
 from api.deps import LedgerDep, PrincipalDep
-from labels import label as checks
 from labels import sheet
 from ledger import reports
 from ledger.apikeys import Principal
-from ledger.book import encoding, shape, shapes
 from ledger.book import serial as serials
-from ledger.book.shape import Field, Shape
-from ledger.errors import FormatError
+from ledger.book import shapes
 from ledger.service import Ledger
 
 router = APIRouter(prefix="/v1", tags=["labels"], dependencies=[Depends(deps.known_parameters)])
@@ -32,28 +28,24 @@ def _content(*kinds: str) -> dict[int | str, dict[str, Any]]:
     return {200: {"content": {label_files.MEDIA_TYPES[kind]: form for kind in kinds}}}
 
 
-_Mm = Annotated[
-    str,
-    Query(
-        description="millimetres, at most three decimals, such as 0.4 or -1.25",
-        json_schema_extra={"pattern": label_files.MM_PATTERN},
-    ),
-]
+def _said(name: str) -> Any:
+    """What the description of the interface says of an option."""
+    return Query(json_schema_extra=label_files.SCHEMAS[name])
 
 
 def _options(
-    stock: str = "100x50",
-    copies: int = 1,
-    skip: int = 0,
-    dpi: int = 300,
-    offset_x: _Mm = "0",
-    offset_y: _Mm = "0",
-    pitch_x: _Mm = "0",
-    pitch_y: _Mm = "0",
+    stock: Annotated[str, _said("stock")] = "100x50",
+    copies: Annotated[int, _said("copies")] = 1,
+    skip: Annotated[int, _said("skip")] = 0,
+    dpi: Annotated[int, _said("dpi")] = 300,
+    offset_x: Annotated[str, _said("offset_x")] = "0",
+    offset_y: Annotated[str, _said("offset_y")] = "0",
+    pitch_x: Annotated[str, _said("pitch_x")] = "0",
+    pitch_y: Annotated[str, _said("pitch_y")] = "0",
     border: bool = False,
     reprint: bool = False,
-    medium: str = "",
-    form: str = "native",
+    medium: Annotated[str, _said("medium")] = "",
+    form: Annotated[str, _said("form")] = "native",
     lang: Lang = "en",
 ) -> sheet.Options:
     """How labels are printed; GET /v1/labels/stocks lists the stocks."""
@@ -105,8 +97,8 @@ def read_test_page(who: PrincipalDep, options: OptionsDep) -> Response:
 def read_lot_label(
     ledger: LedgerDep,
     who: PrincipalDep,
-    site: str,
-    name: str,
+    site: Annotated[str, Path(json_schema_extra={"pattern": "^[A-Z][A-Z0-9]{1,11}$"})],
+    name: Annotated[str, Path(json_schema_extra={"pattern": "^[A-Z0-9][A-Z0-9-]{0,19}$"})],
     kind: Kind,
     options: OptionsDep,
     wanted: WantedDep,
@@ -131,120 +123,6 @@ def read_certificate_label(
     return _one(made, options, view["serial"], kind)
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One lot or certificate of a print job."""
-
-    lot: str = ""
-    serial: str = ""
-    copies: int = 1
-    gtin: bool = False
-    battery_code: str = ""
-    damaged: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    labels: tuple[_Row, ...]
-    format: str = "pdf"
-    options: dict[str, Any] | None = None
-
-
-def _lot_or_serial(members: shape.Members, path: str) -> None:
-    if ("lot" in members) == ("serial" in members):
-        raise shape.invalid(path, sorted(members), "either lot or serial")
-
-
-_COPIES: Final = shape.integer(1, checks.LABELS_MAX)
-_ROW: Final = Shape(
-    _Row,
-    (
-        Field("lot", shapes.NAMED, required=False),
-        Field("serial", shape.text, required=False),
-        Field("copies", _COPIES, required=False),
-        Field("gtin", shape.boolean, required=False),
-        Field("battery_code", shape.text, required=False),
-        Field("damaged", shape.boolean, required=False),
-    ),
-    joins=_lot_or_serial,
-)
-_PRINTING: Final = Shape(
-    dict,
-    (
-        Field("stock", shape.text, required=False),
-        Field("skip", shape.integer(0, checks.LABELS_MAX), required=False),
-        Field("dpi", shape.integer(1, 10_000), required=False),
-        *(Field(name, shape.text, required=False) for name in label_files.TRIM),
-        Field("border", shape.boolean, required=False),
-        Field("reprint", shape.boolean, required=False),
-        Field("medium", shape.text, required=False),
-        Field("form", shape.text, required=False),
-        Field("lang", shape.word(("en", "zh")), required=False),
-    ),
-)
-_JOB: Final = Shape(
-    _Job,
-    (
-        Field(
-            "labels",
-            shape.listed(shape.nested(_ROW), least=1, most=checks.LABELS_MAX),
-        ),
-        Field("format", shape.word(("pdf", "zpl", "csv")), required=False),
-        Field("options", shape.nested(_PRINTING), required=False),
-    ),
-)
-_JOB_SCHEMA: Final = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["labels"],
-    "properties": {
-        "format": {"enum": ["pdf", "zpl", "csv"], "default": "pdf"},
-        "labels": {
-            "type": "array",
-            "minItems": 1,
-            "maxItems": checks.LABELS_MAX,
-            "items": {
-                "type": "object",
-                "additionalProperties": False,
-                "properties": {
-                    "lot": {"type": "string"},
-                    "serial": {"type": "string"},
-                    "copies": {"type": "integer", "minimum": 1, "maximum": checks.LABELS_MAX},
-                    "gtin": {"type": "boolean"},
-                    "battery_code": {"type": "string"},
-                    "damaged": {"type": "boolean"},
-                },
-                "oneOf": [{"required": ["lot"]}, {"required": ["serial"]}],
-            },
-        },
-        "options": {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {
-                "stock": {"type": "string"},
-                "skip": {"type": "integer", "minimum": 0},
-                "dpi": {"type": "integer"},
-                **{
-                    name: {"type": "string", "pattern": label_files.MM_PATTERN}
-                    for name in label_files.TRIM
-                },
-                "border": {"type": "boolean"},
-                "reprint": {"type": "boolean"},
-                "medium": {"type": "string"},
-                "form": {"type": "string"},
-                "lang": {"enum": ["en", "zh"]},
-            },
-        },
-    },
-}
-_JOB_BODY: Final = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": _JOB_SCHEMA}},
-    }
-}
-
-
 async def _body(request: Request) -> bytes:
     return await deps.body(request, "application/json", BODY_MAX_BYTES)
 
@@ -253,32 +131,22 @@ async def _body(request: Request) -> bytes:
     "/labels",
     response_class=Response,
     responses=_content("pdf", "zpl", "csv"),
-    openapi_extra=_JOB_BODY,
+    openapi_extra=label_jobs.BODY,
 )
 def print_labels(
     request: Request, ledger: LedgerDep, who: PrincipalDep, data: Annotated[bytes, Depends(_body)]
 ) -> Response:
     """The labels of many lots and certificates in one file, each as often as its row says."""
-    job: _Job = shape.decode(encoding.decode_object(data), "", _JOB)
-    given = job.options or {}
-    options = label_files.options(**given)
-    total = sum(row.copies for row in job.labels)
-    if total > checks.LABELS_MAX:
-        raise FormatError(
-            "PARAMETER_INVALID",
-            f"labels: {total} with their copies, at most {checks.LABELS_MAX} in one document",
-            field="labels",
-            value=total,
-            hint="divide the list",
-        )
-    deps.spend(request, who, total)
+    job = label_jobs.decode(data)
+    options = label_files.options(**job.options)
+    deps.spend(request, who, job.total)
     made = []
     for i, row in enumerate(job.labels):
         made += [_of_row(ledger, who, row, i, options.lang)] * row.copies
     return _file(label_files.render(job.format, made, options), "labels", job.format)
 
 
-def _of_row(ledger: Ledger, who: Principal, row: _Row, i: int, lang: str) -> sheet.Label:
+def _of_row(ledger: Ledger, who: Principal, row: label_jobs.Row, i: int, lang: str) -> sheet.Label:
     if row.serial:
         view = _certificate_view(ledger, who, row.serial, f"labels[{i}].serial")
         return label_texts.of_certificate(ledger, view, lang)
