@@ -9,9 +9,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from api.client import Client, Recorded, Refusal
+from api.client import Client, Recorded, Refusal, serial_of
 from ledger import keys, statements
-from ledger.book import jose, serial
+from ledger.book import jose
 from ledger.exchange import story
 
 
@@ -44,7 +44,7 @@ class Player:
         party, body = envelope["party"], envelope["body"]
         done = self.client(party).record(envelope)
         if envelope["kind"] == "certificate_issued":
-            self.certificates[serial.make(self.origin, party, envelope["id"])] = body["lots"][0]
+            self.certificates[serial_of(envelope)] = body["lots"][0]
         return done
 
     def _complete(self, event: dict[str, Any]) -> dict[str, Any]:

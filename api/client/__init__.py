@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from api.client.aio import AsyncClient
 from api.client.answers import Certificate, Checkpoint, Entry, Lineage, Lot, Recorded, Row, Tried
+from api.client.core import serial_of
 from api.client.errors import BadAnswer, ClientError, NoAnswer, Refusal, Untrusted
 from api.client.retry import Retry
 from api.client.sync import Client
@@ -20,5 +21,5 @@ from ledger.statements import envelope, uuid7
 __all__ = [
     "AsyncClient", "BadAnswer", "Certificate", "Checkpoint", "Client", "ClientError", "Entry",
     "Lineage", "Lot", "NoAnswer", "Recorded", "Refusal", "Retry", "Row", "Tried", "Untrusted",
-    "envelope", "uuid7",
+    "envelope", "serial_of", "uuid7",
 ]  # fmt: skip

@@ -101,7 +101,7 @@ class AsyncClient:
         self, event: rows.Event, recorded: answers.Recorded | answers.Row
     ) -> answers.Entry:
         """The entry that was recorded, read back and compared with what was sent."""
-        return await self._run(self._core.confirm(event, recorded.n or 0, recorded.leaf_hash))
+        return await self._run(self._core.confirm(event, recorded))
 
     # Reading.
 

@@ -63,11 +63,15 @@ class Core:
         self.pin.batch(signed, [row.n for row in found if row.n is not None])
         return found
 
-    def confirm(self, event: rows.Event, n: int, leaf_hash: str) -> Steps[answers.Entry]:
-        """Entry n, which has this hash and says what was sent."""
-        found = yield from self.entry(n)
-        if found.leaf_hash != leaf_hash:
-            raise Untrusted(f"entry {n}: its hash is not {leaf_hash}")
+    def confirm(
+        self, event: rows.Event, recorded: answers.Recorded | answers.Row
+    ) -> Steps[answers.Entry]:
+        """The entry that was recorded: it has the hash that was answered and says what was sent."""
+        if recorded.n is None:
+            raise ValueError("a refused row has no entry")
+        found = yield from self.entry(recorded.n)
+        if found.leaf_hash != recorded.leaf_hash:
+            raise Untrusted(f"entry {recorded.n}: its hash is not {recorded.leaf_hash}")
         sent = event if isinstance(event, Mapping) else encoding.decode_object(event)
         return trust.states(found, sent)
 
@@ -157,6 +161,11 @@ LISTS: Final[dict[str, Any]] = {
     "sites": answers.ListedSite,
     "parties": answers.ListedParty,
 }
+
+
+def serial_of(event: Mapping[str, Any]) -> str:
+    """The serial that an event will give its certificate: known before it is recorded."""
+    return serials.make(event["log"], event["party"], event["id"])
 
 
 def list_request(name: str, filters: Mapping[str, Value]) -> Request:

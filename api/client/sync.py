@@ -102,7 +102,7 @@ class Client:
 
     def confirm(self, event: rows.Event, recorded: answers.Recorded | answers.Row) -> answers.Entry:
         """The entry that was recorded, read back and compared with what was sent."""
-        return self._run(self._core.confirm(event, recorded.n or 0, recorded.leaf_hash))
+        return self._run(self._core.confirm(event, recorded))
 
     # Reading.
 

@@ -70,5 +70,14 @@ class Body:
 
 
 def lost(error: Exception) -> Lost:
-    """What went wrong on the way, in words; httpx says nothing for some."""
+    """What went wrong on the way, in words; httpx says nothing for some.
+
+    BadAnswer where nobody vouches for the server: asking again would not help.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            hint = "ca_file names an authority of your own"
+            raise BadAnswer(f"the server is not who it should be: {cause.verify_message}; {hint}")
+        cause = cause.__cause__ or cause.__context__
     return Lost(f"{type(error).__name__} {error}".strip())

@@ -1,8 +1,9 @@
-"""Recording a file of events, through a server or straight into the local ledger."""
+"""Signing a file of events, and recording it: through a server, or in the local ledger."""
 
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,9 +20,26 @@ Lines = list[tuple[int, bytes]]
 Key = sealing.Key | None
 
 
+def sign(arguments: argparse.Namespace) -> int:
+    key, signed, refused = keys.load_party_key(Path(arguments.key)), list[bytes](), 0
+    for number, line in _lines(arguments.file):
+        try:
+            signed.append(sealing.seal(line, key) + b"\n")
+        except Refusal as refusal:
+            refused += 1
+            _print(_result(number, Row(number, refusal=refusal)))
+    if refused:
+        print(f"{refused} refused, nothing was written")
+        return 1
+    with Path(arguments.out).open("xb") as out:  # what was signed before may have been sent
+        out.writelines(signed)
+    print(f"{len(signed)} signed, in {arguments.out}")
+    print(f"next: remelt record {arguments.out}")
+    return 0
+
+
 def record(arguments: argparse.Namespace) -> int:
-    data = trying.read_events(arguments.file)
-    lines = [(i, row) for i, row in enumerate(data.split(b"\n"), start=1) if row.strip()]
+    lines = _lines(arguments.file)
     key = keys.load_party_key(Path(arguments.key)) if arguments.key else None
     results: list[dict[str, Any]] = []
     stopped: ClientError | None = None
@@ -42,6 +60,11 @@ def record(arguments: argparse.Namespace) -> int:
         unsent = f"nothing is known of the {len(lines) - len(results)} lines after these"
         print(f"remelt: hint: {unsent}; send the file again, ids make that safe", file=sys.stderr)
     return 1 if refused or stopped else 0
+
+
+def _lines(file: str) -> Lines:
+    data = trying.read_events(file)
+    return [(i, row) for i, row in enumerate(data.split(b"\n"), start=1) if row.strip()]
 
 
 def _print(result: dict[str, Any]) -> None:
@@ -65,6 +88,9 @@ def _sent(arguments: argparse.Namespace, lines: Lines, key: Key) -> Iterator[dic
     except ValueError as error:
         hint = "remelt record --help"
         raise FormatError("SETTING_INVALID", str(error), field="url", hint=hint) from error
+    retries = logging.getLogger("remelt.client")
+    retries.setLevel(logging.INFO)
+    retries.addHandler(logging.StreamHandler())
     progress = output.Progress("recorded events")
     with client:
         for row in client.record_many(line for _, line in lines):

@@ -132,6 +132,16 @@ COMMANDS: Final[dict[str, Command]] = {
         "persons.password",
         (*_DATA, _arg("name")),
     ),
+    "sign": Command(
+        "sign events once, into a file that may be recorded any number of times",
+        "remelt sign events.ndjson --key huaibei.pem --out signed.ndjson",
+        "sending.sign",
+        (
+            _arg("file"),
+            _arg("--key", required=True, metavar="PEM", help="the party's own key"),
+            _arg("--out", required=True, metavar="FILE", help="a new file"),
+        ),
+    ),
     "record": Command(
         "record events from a file, one JSON object per line (or a story in TOML)",
         "remelt record events.ndjson\n"

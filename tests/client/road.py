@@ -44,6 +44,7 @@ class Server:
     ledger: Ledger
     data: Path
     database: str = ""
+    settings: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     port: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -55,6 +56,7 @@ class Server:
         command = [sys.executable, "-m", "api.cli", "serve", "--data", str(self.data)]
         command += ["--database", self.database] if self.database else []
         environment = {k: v for k, v in os.environ.items() if not k.startswith("REMELT_")}
+        environment |= self.settings
         with (self.data / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, "--port", str(self.port)],
@@ -102,10 +104,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(data: Path, database: str = "") -> Iterator[Server]:
+def serving(data: Path, database: str = "", **environment: str) -> Iterator[Server]:
     """A new ledger, served; in the end its log has to audit clean, whatever was done to it."""
     ledger = service.create(settings.load(str(data), database or None), ORIGIN, OPERATOR, {})
-    server = Server(ledger, data, database)
+    server = Server(ledger, data, database, environment)
     server.start()
     try:
         yield server

@@ -17,11 +17,15 @@ from tests.client.road import LOSE, ROOT, Road
 from tests.http.door import ORIGIN, SECRET, Door, received
 
 
+def record(*arguments: str, api_key: str = "") -> subprocess.CompletedProcess[str]:
+    return remelt("record", *arguments, api_key=api_key)
+
+
 def remelt(*arguments: str, api_key: str = "") -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("REMELT_")}
     environment |= {"REMELT_API_KEY": api_key} if api_key else {}
     return subprocess.run(
-        [sys.executable, "-m", "api.cli", "record", *arguments],
+        [sys.executable, "-m", "api.cli", *arguments],
         cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
@@ -49,17 +53,18 @@ def test_a_file_is_recorded_over_a_bad_road_line_by_line(
     file = write(tmp_path / "e.ndjson", [good[0], b"", {"kind": "lot_eaten"}, good[1]])
     road.faults.append(LOSE)
     size = door.size()
-    done = remelt(file, "--url", road.url, api_key=door.api_keys["YARD"])
+    done = record(file, "--url", road.url, api_key=door.api_keys["YARD"])
     assert done.returncode == 1, done.stderr
     assert f"line    1  entry {size} " in done.stdout
     assert "line    3  refused  " in done.stdout
     assert f"line    4  entry {size + 1} " in done.stdout
     assert done.stdout.endswith("2 recorded, 1 refused\n")
-    again = remelt(file, "--url", road.url, "--api-key", door.api_keys["YARD"], "--json")
+    again = record(file, "--url", road.url, "--api-key", door.api_keys["YARD"], "--json")
     results = json.loads(again.stdout)["results"]
     assert [r.get("n") for r in results] == [size, None, size + 1]
     assert [r["line"] for r in results] == [1, 3, 4]
     assert set(results[1]["error"]) == {"code", "field", "value", "message", "hint"}
+    assert "ReadError" in done.stderr or "RemoteProtocolError" in done.stderr, "retries are told"
     assert door.api_keys["YARD"] not in done.stdout + done.stderr + again.stderr
 
 
@@ -67,7 +72,7 @@ def test_a_file_is_signed_with_the_partys_own_key(door: Door, tmp_path: Path) ->
     keys.save_party_key(tmp_path / "own.pem", door.signing["SMELTER"])
     file = write(tmp_path / "e.ndjson", events(door, "SMELTER", "SM01", 3))
     key = str(tmp_path / "own.pem")
-    done = remelt(file, "--url", door.address, "--key", key, api_key=door.api_keys["SMELTER"])
+    done = record(file, "--url", door.address, "--key", key, api_key=door.api_keys["SMELTER"])
     assert done.stdout.endswith("3 recorded, 0 refused\n"), done.stderr
     assert done.returncode == 0
 
@@ -82,7 +87,7 @@ def test_a_file_is_signed_with_the_partys_own_key(door: Door, tmp_path: Path) ->
     ],
 )
 def test_wrong_use_is_told_in_a_line(tmp_path: Path, more: list[str], said: str) -> None:
-    done = remelt(write(tmp_path / "e.ndjson", [{}]), *more)
+    done = record(write(tmp_path / "e.ndjson", [{}]), *more)
     assert done.returncode in {1, 2}
     assert said in done.stderr
     assert "Traceback" not in done.stderr
@@ -90,7 +95,32 @@ def test_wrong_use_is_told_in_a_line(tmp_path: Path, more: list[str], said: str)
 
 def test_an_api_key_that_is_not_known_is_told_once(door: Door, tmp_path: Path) -> None:
     file = write(tmp_path / "e.ndjson", events(door, "YARD", "YD01", 2))
-    done = remelt(file, "--url", door.address, api_key="rmk_nobody")
+    done = record(file, "--url", door.address, api_key="rmk_nobody")
     assert done.returncode == 1
     assert done.stderr.startswith("remelt: error: AUTH_REQUIRED: ")
     assert "of the 2 lines after these; send the file again" in done.stderr
+
+
+def test_what_was_signed_once_is_recorded_once_however_often(door: Door, tmp_path: Path) -> None:
+    keys.save_party_key(tmp_path / "own.pem", door.signing["SMELTER"])
+    file = write(tmp_path / "e.ndjson", events(door, "SMELTER", "SM01", 2))
+    out, key = str(tmp_path / "signed.ndjson"), str(tmp_path / "own.pem")
+    assert remelt("sign", file, "--key", key, "--out", out).returncode == 0
+    assert SECRET not in Path(out).read_text(), "but in the disclosures, in base64"
+    size = door.size()
+    for _ in range(2):
+        done = record(out, "--url", door.address, api_key=door.api_keys["SMELTER"])
+        assert done.stdout.endswith("2 recorded, 0 refused\n"), done.stdout
+    assert door.size() == size + 2
+    again = remelt("sign", file, "--key", key, "--out", out)
+    assert (again.returncode, "File exists" in again.stderr) == (2, True)
+
+
+def test_nothing_is_signed_if_a_line_cannot_be(door: Door, tmp_path: Path) -> None:
+    keys.save_party_key(tmp_path / "own.pem", door.signing["SMELTER"])
+    file = write(tmp_path / "e.ndjson", [*events(door, "SMELTER", "SM01", 1), {"kind": "x"}])
+    out = tmp_path / "signed.ndjson"
+    done = remelt("sign", file, "--key", str(tmp_path / "own.pem"), "--out", str(out))
+    assert done.returncode == 1
+    assert "line    2  refused  FIELD_MISSING" in done.stdout
+    assert not out.exists()

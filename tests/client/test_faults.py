@@ -116,6 +116,18 @@ def test_a_stream_goes_on_over_lost_answers_and_doubles_nothing(
     assert found == list(range(size, size + 1_200))
 
 
+def test_who_asks_too_often_is_slowed_down_and_served(connect: Maker, tmp_path: Path) -> None:
+    with serving(tmp_path, REMELT_RATE_READS="5") as running:
+        door = running.parties()
+        client = party(connect, door, "YARD", retry=QUICK)
+        began = time.monotonic()
+        found = [list(client.sites()) for _ in range(58)]  # fifty at once, then five a second
+        assert all(found)
+        assert time.monotonic() - began >= 1
+        for client_of_door in door.clients.values():
+            client_of_door.close()
+
+
 # A server that dies.
 
 

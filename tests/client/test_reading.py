@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.client import BadAnswer, Client, Refusal
+from api.client import BadAnswer, Client, Refusal, serial_of
 from ledger import reports
 from ledger.book import serial
 from ledger.certificate import policy, verify
@@ -40,7 +40,7 @@ def certified(client: Any, door: Door) -> tuple[str, str]:
     }  # fmt: skip
     event = client.event("certificate_issued", body, site="YD01")
     client.record(event)
-    return serial.make(door.ledger.origin, "YARD", event["id"]), lot["body"]["lot"]
+    return serial_of(event), lot["body"]["lot"]
 
 
 @pytest.mark.parametrize("limit", [1, 7, 23, 1_000])

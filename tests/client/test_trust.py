@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from api.client import AsyncClient, BadAnswer, Client, NoAnswer, Refusal, Retry, Untrusted
+from api.client import AsyncClient, BadAnswer, Client, Refusal, Retry, Untrusted
 from ledger.tlog import note
 from tests.client import tls
 from tests.client.conftest import Maker
@@ -90,6 +90,9 @@ def test_an_entry_that_says_something_else_is_not_confirmed(connect: Maker, door
     done = client.record(one)
     client.record(two)
     assert client.confirm(one, done).n == done.n
+    [refused] = client.record_many([b""])
+    with pytest.raises(ValueError, match="refused row"):
+        client.confirm(one, refused)
     for sent in (two, {**one, "private": {"note": "another"}}, {**one, "private": {}}):
         with pytest.raises(Untrusted):
             client.confirm(sent, done)
@@ -245,13 +248,15 @@ def test_arguments_that_cannot_be_right_are_refused_at_once(named: Any, what: st
         Client("http://127.0.0.1:9", **named)
 
 
-def test_a_server_whose_certificate_nobody_vouches_for_hears_no_api_key(tmp_path: Path) -> None:
+def test_a_server_whose_certificate_nobody_vouches_for_hears_no_api_key(
+    connect: Maker, tmp_path: Path
+) -> None:
     with tls.serving(tmp_path) as (url, heard, ca_file):
-        with Client(url, "rmk_secret", retry=ONCE) as client, pytest.raises(NoAnswer, match="CERT"):
+        client = connect(url, "rmk_secret")
+        with pytest.raises(BadAnswer, match="not who it should be"):
             client.ready()
         assert not heard
-        with Client(url, "rmk_secret", retry=ONCE, ca_file=ca_file) as client:
-            assert client.ready() == {"ok": True}
+        assert connect(url, "rmk_secret", ca_file=ca_file).ready() == {"ok": True}
         assert b"rmk_secret" in heard[0]
 
 
