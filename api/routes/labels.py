@@ -140,10 +140,12 @@ def print_labels(
     job = label_jobs.decode(data)
     options = label_files.options(**job.options)
     deps.spend(request, who, job.total)
-    made = []
+    made: dict[label_jobs.Row, sheet.Label] = {}
     for i, row in enumerate(job.labels):
-        made += [_of_row(ledger, who, row, i, options.lang)] * row.copies
-    return _file(label_files.render(job.format, made, options), "labels", job.format)
+        if row not in made:
+            made[row] = _of_row(ledger, who, row, i, options.lang)
+    each = [made[row] for row in job.labels for _ in range(row.copies)]
+    return _file(label_files.render(job.format, each, options), "labels", job.format)
 
 
 def _of_row(ledger: Ledger, who: Principal, row: label_jobs.Row, i: int, lang: str) -> sheet.Label:
