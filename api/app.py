@@ -11,9 +11,10 @@ from fastapi import FastAPI
 from api import limits, logs, metrics, problems
 from api.callers import Callers
 from api.heads import Heads
+from api.openapi import document
 from api.pages import detail, login, mine, printing, resolver
 from api.pages import views as pages
-from api.routes import events, gtins, health, labels, lists, log, lots, vocabulary
+from api.routes import docs, events, gtins, health, labels, lists, log, lots, vocabulary
 from api.shield import Shield
 from api.watch import Watch
 from ledger import settings
@@ -36,6 +37,7 @@ def create_app(ledger: Ledger | None = None) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        openapi_url=None,  # ours has an ETag
         redirect_slashes=False,  # another address is another thing, or nothing
     )
     app.state.ledger = opened
@@ -48,10 +50,11 @@ def create_app(ledger: Ledger | None = None) -> FastAPI:
     problems.install(app)
     for router in (events.router, lists.router, lots.router, log.router, health.router):
         app.include_router(router)
-    for router in (labels.router, gtins.router, vocabulary.router):
+    for router in (labels.router, gtins.router, vocabulary.router, docs.router):
         app.include_router(router)
     for own in (login.router, mine.router, detail.router, printing.router):
         app.include_router(own)
     app.include_router(resolver.router)
     app.include_router(pages.router)
+    document.install(app)
     return app
