@@ -37,7 +37,11 @@ class Job:
 
 def _lot_or_serial(members: shape.Members, path: str) -> None:
     if ("lot" in members) == ("serial" in members):
-        raise shape.invalid(path, sorted(members), "either lot or serial")
+        raise shape.invalid(path, ", ".join(sorted(members)), "either lot or serial")
+    of_lots = [name for name in ("gtin", "battery_code", "damaged") if members.get(name)]
+    if "serial" in members and of_lots:
+        name = shape.join(path, of_lots[0])
+        raise shape.invalid(name, members[of_lots[0]], "no such thing on a certificate's label")
 
 
 _COPIES: Final = shape.integer(1, checks.LABELS_MAX)

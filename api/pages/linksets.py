@@ -60,6 +60,11 @@ def root(ledger: Ledger) -> str:
     return f"https://{ledger.host.lower()}"
 
 
+def pointer(path: str) -> str:
+    """The header that names the linkset of an address."""
+    return f'<{path}?linkType=linkset>; rel="linkset"; type="{linkset.MEDIA_TYPE}"'
+
+
 def described(view: Mapping[str, Any]) -> str:
     material = lot_page.material_line(view["material"], Reader("en")).striptags()
     return f"Lot {view['lot']}, {material}" if view["material"] else f"Lot {view['lot']}"

@@ -75,10 +75,7 @@ def _resolved(request: Request, ledger: Ledger) -> Response:
     who = reader.of(request)
     chosen = linkset.choose(found, request.query_params.get("linkType", ""), who.language)
     target = chosen.href.removeprefix(linksets.root(ledger))
-    headers = {
-        **linksets.OPEN,
-        "Link": f'<{path}?linkType=linkset>; rel="linkset"; type="{linkset.MEDIA_TYPE}"',
-    }
+    headers = {**linksets.OPEN, "Link": linksets.pointer(path)}
     return RedirectResponse(_with_query(target, request), 307, headers)
 
 

@@ -117,7 +117,10 @@ def _lot(ledger: Ledger, who: Reader, path: str) -> Response:
     view, address = _labelled(ledger, path)
     who = replace(who, zone=view["zone"])
     shown = lot.page(ledger, view, who)
-    return render.page("lot.html", ledger, who, {**shown, "address": address})
+    answer = render.page("lot.html", ledger, who, {**shown, "address": address})
+    answer.headers["Vary"] = linksets.OPEN["Vary"]
+    answer.headers["Link"] = linksets.pointer(address)
+    return answer
 
 
 def _labelled(ledger: Ledger, path: str) -> tuple[dict[str, Any], str]:

@@ -211,6 +211,7 @@ def test_many_lots_are_printed_in_one_document(door: Door, road: Road) -> None:
         ({"labels": ["HF01/INGOT"]}, "FIELD_INVALID", "labels[0]"),
         ({"labels": [{"lot": "HF01/INGOT", "serial": "X"}]}, "FIELD_INVALID", "labels[0]"),
         ({"labels": [{"serial": "X"}]}, "FIELD_INVALID", "labels[0].serial"),
+        ({"labels": [{"serial": "X", "gtin": True}]}, "FIELD_INVALID", "labels[0].gtin"),
         ({"labels": [{"lot": "HF01/INGOT", "hue": 1}]}, "FIELD_UNKNOWN", "labels[0].hue"),
         ({"labels": [{"lot": "HF01/INGOT"}], "format": "png"}, "VOCABULARY_UNKNOWN", "format"),
         ({"labels": [{"lot": "HF01/INGOT"}], "options": 1}, "FIELD_INVALID", "options"),

@@ -161,6 +161,9 @@ def test_our_own_labels_have_the_same_linkset(door: Door, road: Road, registered
     assert {k: v for k, v in theirs.items() if k.startswith("http")} == {
         k: v for k, v in context.items() if k.startswith("http")
     }
+    shown = scan(door, page, "text/html")
+    assert 'rel="linkset"' in shown.headers["link"]
+    assert shown.headers["vary"] == "Accept, Accept-Language"
     wrong = page[:-1] + ("0" if page[-1] != "0" else "1")
     refused(scan(door, wrong, LINKSET), "LOT_UNKNOWN")
     assert "text/html" in scan(door, page, "text/html,application/json").headers["content-type"]
