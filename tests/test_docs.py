@@ -126,6 +126,16 @@ def test_the_commands_for_labels_run_as_printed(tour: tuple[Tour, list[str]]) ->
 
 
 @pytest.mark.slow
+def test_the_commands_for_people_run_as_printed(tour: tuple[Tour, list[str]]) -> None:
+    made, _ = tour
+    printed = "\n".join(made.run("docs/people.md", "people", made.home))
+    for _, excerpt in documents.blocks("docs/people.md", "text people"):
+        assert not documents.unprinted(excerpt, printed)
+    assert "new password for lin; every session ended" in printed
+    assert "disabled auditor; every session ended" in printed
+
+
+@pytest.mark.slow
 def test_the_operators_commands_run_as_printed(
     tour: tuple[Tour, list[str]], tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ import pytest
 from api import limits
 from ledger import apikeys, people, settings
 from ledger.errors import RuleError
+from ledger.service import Ledger
 from tests.http.door import refused
 from tests.pages import shop
 from tests.pages.conftest import LANGUAGES, Site, read
@@ -47,7 +48,7 @@ class Slow:
 @pytest.fixture(scope="module")
 def slow(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slow]:
     data = Path(shutil.copytree(site.data, tmp_path_factory.mktemp("slow") / "data"))
-    ledger = shop.Ledger.open(settings.load(str(data)))
+    ledger = Ledger.open(settings.load(str(data)))
     keys = [apikeys.create(ledger, shop.HUAIBEI, ["read", "record"], "") for _ in range(4)]
     people.add(ledger, "slow", shop.HUAIBEI, ["read"], PASSWORD)
     ledger.engine.dispose()
@@ -183,7 +184,7 @@ def test_a_limit_forgets_whom_it_saw_longest_ago(monkeypatch: pytest.MonkeyPatch
 
 def test_a_limit_gives_in_the_long_run_what_it_promises(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_000.0
-    monkeypatch.setattr(limits.time, "monotonic", lambda: now)
+    monkeypatch.setattr("api.limits.time.monotonic", lambda: now)
     limit, taken = limits.Limit(5, 10), 0
     for _ in range(100 * 100):
         now += 0.01
