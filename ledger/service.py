@@ -166,6 +166,11 @@ class Ledger:
         signer = keys.load_log_key(settings)
         return cls(settings, engine, found[0], head.origin, Sequencer(engine, found[0], signer))
 
+    def close(self) -> None:
+        """Stop the writer, if it was started, and close every connection."""
+        self.sequencer.stop()
+        self.engine.dispose()
+
     @property
     def host(self) -> str:
         """The host that labels name."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 
 from api.commands import output
 from ledger import audit, lastrun, reports, service, settings
 from ledger.store import engine as engines
+from ledger.store import roles
 
 
 def where(arguments: argparse.Namespace) -> settings.Settings:
@@ -44,17 +46,31 @@ def db_upgrade(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def db_grant(arguments: argparse.Namespace) -> int:
+    found = where(arguments)
+    with engines.opened(found.database) as engine, engines.writing(engine) as connection:
+        statements = roles.grants(connection, arguments.role)
+        for statement in [] if arguments.only_print else statements:
+            connection.exec_driver_sql(statement)
+    if arguments.only_print:
+        print("".join(f"{statement};\n" for statement in statements), end="")
+    else:
+        print(f"{arguments.role} may read and write the ledger, and never change its log")
+        print("after an update that brings new tables, run this again")
+    return 0
+
+
 def audit_ledger(arguments: argparse.Namespace) -> int:
-    ledger = service.Ledger.open(where(arguments))
-    if arguments.rebuild_views:
-        with engines.writing(ledger.engine) as connection:
-            count = audit.rebuild_views(connection, ledger.log_id)
-        if not arguments.json:
-            print(f"views made again from {count} entries")
-    with engines.reading(ledger.engine) as connection:
-        report = audit.run(
-            connection, ledger.log_id, ledger.verifier, output.Progress("audited entries")
-        )
+    with contextlib.closing(service.Ledger.open(where(arguments))) as ledger:
+        if arguments.rebuild_views:
+            with engines.writing(ledger.engine) as connection:
+                count = audit.rebuild_views(connection, ledger.log_id)
+            if not arguments.json:
+                print(f"views made again from {count} entries")
+        with engines.reading(ledger.engine) as connection:
+            report = audit.run(
+                connection, ledger.log_id, ledger.verifier, output.Progress("audited entries")
+            )
     finding = report.finding
     seen = {"size": report.size, "clean": finding is None}
     lastrun.write(ledger.settings, lastrun.AUDIT, seen)

@@ -304,4 +304,16 @@ COMMANDS: Final[dict[str, Command]] = {
         "ledgers.db_upgrade",
         _DATA,
     ),
+    "db grant": Command(
+        "give the role of a server its rights in PostgreSQL: not to change the log",
+        "remelt db grant remelt_app --database postgresql://remelt_owner@/remelt\n"
+        "remelt db grant remelt_app --print",
+        "ledgers.db_grant",
+        (
+            *_DATA,
+            _arg("role"),
+            _arg("--print", action="store_true", dest="only_print",
+                 help="print the SQL, change nothing"),
+        ),
+    ),
 }  # fmt: skip
