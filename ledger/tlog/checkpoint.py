@@ -15,15 +15,11 @@ Source: C2SP tlog-checkpoint v1.0.0.
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
 from ledger import errors
-from ledger.tlog import note, tree
-
-_SIZE: Final = re.compile(rb"\A(?:0|[1-9][0-9]{0,18})\Z")
+from ledger.tlog import lines, note
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +48,8 @@ def format_checkpoint(checkpoint: Checkpoint) -> bytes:
 
 def _encode(checkpoint: Checkpoint) -> bytes:
     root = base64.b64encode(checkpoint.root).decode()
-    lines = [checkpoint.origin, str(checkpoint.size), root, *checkpoint.extensions]
-    return "".join(f"{line}\n" for line in lines).encode()
+    rows = [checkpoint.origin, str(checkpoint.size), root, *checkpoint.extensions]
+    return "".join(f"{row}\n" for row in rows).encode()
 
 
 def parse_checkpoint(body: bytes) -> Checkpoint:
@@ -62,16 +58,16 @@ def parse_checkpoint(body: bytes) -> Checkpoint:
     Raises ProofError NOTE_INVALID for anything that `format_checkpoint` would write otherwise.
     """
     note.check_text(body, "checkpoint")
-    *lines, rest = body.split(b"\n")  # never splitlines: it would end lines at U+2028 as well
-    if rest or len(lines) < 3 or not all(lines):
+    *split, rest = body.split(b"\n")  # never splitlines: it would end lines at U+2028 as well
+    if rest or len(split) < 3 or not all(split):
         raise note.malformed("checkpoint", "not a checkpoint", "3 lines or more, none empty", body)
-    origin, size, root, *extensions = lines
-    if not _SIZE.match(size) or int(size) > tree.MAX_SIZE:
-        raise note.malformed("checkpoint size", "not a size", "0 to 2^63-1 in digits", size)
-    hash_ = note.decode_base64(root, "checkpoint root")
-    if len(hash_) != tree.HASH_SIZE:
-        raise note.malformed("checkpoint root", f"{len(hash_)} bytes", "32", root)
-    return Checkpoint(origin.decode(), int(size), hash_, tuple(e.decode() for e in extensions))
+    origin, size, root, *extensions = split
+    return Checkpoint(
+        origin.decode(),
+        lines.parse_number(size, "checkpoint size"),
+        lines.parse_hash(root, "checkpoint root"),
+        tuple(e.decode() for e in extensions),
+    )
 
 
 def sign_checkpoint(checkpoint: Checkpoint, signers: Iterable[note.Signer]) -> bytes:
