@@ -8,6 +8,7 @@ from typing import Final
 from fastapi import Request, Response
 from starlette.responses import RedirectResponse
 
+from api import refusals
 from api.pages import reader, render
 from ledger.errors import LedgerError
 from ledger.service import Ledger
@@ -35,6 +36,8 @@ def page(request: Request, error: LedgerError) -> Response:
         "title": who.say(_TITLES.get(status, "refused")),
         "text": who.say(_DO.get(status, "do_correct"), seconds=error.value),
         "code": error.code,
+        "meaning": refusals.meaning(error.code, who.language),
+        "fix": refusals.fix(error.code, who.language),
         "message": "" if status in (404, 405) else render.seen(error.message, 300),
     }
     return render.page("refused.html", ledger, who, shown, status)

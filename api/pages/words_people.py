@@ -6,6 +6,8 @@ from typing import Final
 
 WORDS: Final[dict[str, tuple[str, str]]] = {
     # Around every page of theirs.
+    "colon": (": ", "："),
+    "stop": (".", "。"),
     "skip": ("Skip to the content", "跳到正文"),
     "nav": ("My pages", "我的页面"),
     "my_lots": ("My lots", "我的批次"),

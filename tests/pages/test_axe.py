@@ -138,6 +138,15 @@ def test_axe_finds_nothing_grave_where_something_is_wrong(
     assert not [one for one in findings(page) if one.startswith(GRAVE)]
 
 
+def test_the_description_of_the_interface_is_drawn_under_its_policy(opened: Open) -> None:
+    """What axe finds there (contrast, buttons in buttons) is Swagger UI's own."""
+    page = opened()
+    page.goto("/docs")
+    page.wait_for_selector(".opblock")
+    assert page.evaluate("violations") == []
+    print(f"axe /docs: {', '.join(findings(page))}")
+
+
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_from_the_log_in_to_a_sheet_of_labels(
