@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+from pathlib import Path
 
 import pytest
 
@@ -86,3 +88,26 @@ def test_trim_moves_the_sheet_and_stretches_its_pitch() -> None:
     left, top = stock.corner(sheet, 47, trim)
     plain = stock.corner(sheet, 47, Trim())
     assert (left - plain[0], top - plain[1]) == (300 + 3 * 50, -200 + 11 * 100)
+
+
+def test_the_documents_name_every_stock_with_its_lengths() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "labels.md").read_text(encoding="utf-8")
+    row = re.compile(r"\| `(\S+)` \| ([\d.]+) × ([\d.]+) \| (.*?) \| (.*?) \| (.*?) \|")
+    found = [hit.groups() for line in page.splitlines() if (hit := row.match(line))]
+    shown = {
+        name: tuple(filter(None, (width, height, *grid.split(" × "), *rest)))
+        for name, width, height, grid, *rest in found
+    }
+    for name, sheet in STOCKS.items():
+        lengths = [sheet.width_um, sheet.height_um]
+        expected = [_mm(um) for um in lengths]
+        if sheet.cells == 1:
+            assert shown[name] == (*expected, "roll")
+            continue
+        first = f"{_mm(sheet.left_um)}, {_mm(sheet.top_um)}"
+        pitch = f"{_mm(sheet.pitch_x_um)}, {_mm(sheet.pitch_y_um)}"
+        assert shown[name] == (*expected, str(sheet.columns), str(sheet.rows), first, pitch)
+
+
+def _mm(um: int) -> str:
+    return f"{um / 1000:.3f}".rstrip("0").rstrip(".")
