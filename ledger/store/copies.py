@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, insert, select
 
 from ledger.store import engine as engines
-from ledger.store import tables
+from ledger.store import postgresql, tables
 
 _ROWS: Final = 1_000
 
@@ -27,10 +27,14 @@ def copy_sqlite(engine: Engine, path: Path) -> None:
 def copy_rows(source: Connection, target: Connection) -> None:
     """Copy every row of every table into tables that are there, and empty."""
     for table in tables.metadata.sorted_tables:
-        rows = source.execute(select(table), execution_options={"yield_per": _ROWS}).mappings()
+        found = source.execute(select(table), execution_options={"yield_per": _ROWS}).mappings()
         statement = insert(table)
-        for part in rows.partitions(_ROWS):
-            target.execute(statement, [dict(row) for row in part])
+        for part in found.partitions(_ROWS):
+            rows = [dict(row) for row in part]
+            if target.dialect.name == "postgresql":
+                postgresql.copy(target, table, rows)
+            else:
+                target.execute(statement, rows)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # no stubs among the pinned packages
 
 from api.commands import table
 from ledger import settings
