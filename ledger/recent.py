@@ -74,15 +74,16 @@ def certificates(
         return Listed([_certificate(found, row) for row in page.rows], page.next)
 
 
-def sees(ledger: Ledger, viewer: str | None, lot: str) -> bool:
-    """Whether the lot exists and the party may see it; viewer None sees all."""
-    key = f"lot:{lot}"
-    v = tables.visible.c
-    query = select(v.n).where(v.log_id == ledger.log_id, v.party == viewer, v.key == key)
-    if viewer is None:
-        return ledger.find(key) is not None
+def seen(ledger: Ledger, viewer: str | None, lots: Iterable[str]) -> set[str]:
+    """Those of some lots that exist and that the party may see; viewer None sees all."""
+    table = tables.objects if viewer is None else tables.visible
+    c, wanted = table.c, [f"lot:{lot}" for lot in lots]
+    conditions = [c.log_id == ledger.log_id, c.key.in_(wanted)]
+    if viewer is not None:
+        conditions.append(tables.visible.c.party == viewer)
     with engines.reading(ledger.engine) as connection:
-        return connection.execute(query).one_or_none() is not None
+        found = connection.execute(select(c.key).where(*conditions)).scalars()
+        return {key.removeprefix("lot:") for key in found}
 
 
 def choices(ledger: Ledger, viewer: str | None) -> tuple[list[str], list[str]]:

@@ -11,7 +11,7 @@ from api.pages import lot, names
 from api.pages.mine import lot_seen, viewer_of
 from api.pages.reader import Reader
 from api.pages.visit import ReadingDep, Visit
-from ledger import entry, reports
+from ledger import entry, recent, reports
 from ledger.store import engine as engines
 from ledger.store import entries
 
@@ -78,5 +78,10 @@ def _lineage(found: Visit, lot_name: str, direction: str) -> dict[str, Any]:
                     reached.add(other)
                     following.append(other)
         frontier = following
-    hidden = len(rows) - LINEAGE_SHOWN
-    return {"rows": rows[:LINEAGE_SHOWN], "more": max(hidden, 0), "truncated": made["truncated"]}
+    hidden, rows = len(rows) - LINEAGE_SHOWN, rows[:LINEAGE_SHOWN]
+    seen = recent.seen(found.ledger, viewer_of(found), {row["lot"] for row in rows})
+    return {
+        "rows": [{**row, "seen": row["lot"] in seen} for row in rows],
+        "more": max(hidden, 0),
+        "truncated": made["truncated"],
+    }

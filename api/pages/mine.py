@@ -77,7 +77,7 @@ def _own_page(found: Visit, text: str, viewer: str | None) -> str:
     number = typed.digits(text)
     if typed.is_serial(number):
         return f"/C/{number}"
-    if typed.is_lot(text) and recent.sees(found.ledger, viewer, text):
+    if typed.is_lot(text) and recent.seen(found.ledger, viewer, [text]):
         return f"/my/lots/{text}"
     return ""
 
@@ -159,6 +159,6 @@ def lot_seen(found: Visit, lot: str) -> dict[str, Any]:
 
     Raises RuleError LOT_UNKNOWN, also for one that may not be read: it might not exist.
     """
-    if not typed.is_lot(lot) or not recent.sees(found.ledger, viewer_of(found), lot):
+    if not typed.is_lot(lot) or not recent.seen(found.ledger, viewer_of(found), [lot]):
         raise RuleError("LOT_UNKNOWN", f"no lot {lot} that you may read", field="lot", value=lot)
     return reports.lot_view(found.ledger, lot)

@@ -70,11 +70,7 @@ def _wrong(
     found: Visit, chosen: list[str], values: dict[str, str]
 ) -> tuple[list[sheet.Label], list[tuple[str, str]]]:
     """The labels, and (field, what is wrong with it) for everything that cannot be printed."""
-    wrong, labels = [], []
-    try:
-        _options(values, found.who.language)
-    except FormatError as error:
-        wrong.append(_said(found, values, error))
+    wrong, labels = _wrong_options(found, values), list[sheet.Label]()
     if not chosen:
         wrong.append(("lots", found.who.say("print_no_lots")))
     if len(chosen) > LABELS_MAX:
@@ -89,6 +85,17 @@ def _wrong(
         wanted = label_texts.Wanted(found.who.language)
         labels.append(label_texts.of_lot(found.ledger, view, wanted))
     return labels, wrong[:10]
+
+
+def _wrong_options(found: Visit, values: dict[str, str]) -> list[tuple[str, str]]:
+    """Each field by itself, so that all that is wrong is told at once."""
+    wrong, known = [], values["stock"] if values["stock"] in stock.STOCKS else _START["stock"]
+    for name, value in values.items():
+        try:
+            _options({**_START, "stock": known, name: value}, found.who.language)
+        except FormatError as error:
+            wrong.append(_said(found, values, error))
+    return wrong
 
 
 def _options(values: dict[str, str], language: str) -> sheet.Options:

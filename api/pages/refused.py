@@ -33,6 +33,8 @@ def page(request: Request, error: LedgerError) -> Response:
     if status >= 500:
         return render.page("trouble.html", ledger, who, {}, status)
     shown = {
+        # The address itself may know no language.
+        "other_href": f"/?lang={'en' if who.language == 'zh' else 'zh'}",
         "title": who.say(_TITLES.get(status, "refused")),
         "text": who.say(_DO.get(status, "do_correct"), seconds=error.value),
         "code": error.code,

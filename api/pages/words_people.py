@@ -12,6 +12,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "nav": ("My pages", "我的页面"),
     "my_lots": ("My lots", "我的批次"),
     "my_account": ("Account", "账户"),
+    "for_firms": ("For the firms of this log: my lots and labels", "账本内企业：我的批次与标签"),
     "log_in": ("Log in", "登录"),
     "log_out": ("Log out", "退出登录"),
     "speaks_for": ("{name} for {party}", "{name}，代表 {party}"),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pypdfium2  # type: ignore[import-untyped]
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -136,6 +137,19 @@ def test_axe_finds_nothing_grave_where_something_is_wrong(
     page.click("button[value=pdf]")
     assert page.locator("#problem").is_visible()
     assert not [one for one in findings(page) if one.startswith(GRAVE)]
+
+
+def test_printed_on_paper_a_list_has_its_lots_and_no_buttons(
+    persons: dict[str, Person], opened: Open
+) -> None:
+    page = opened("en", persons["boss"])
+    page.goto("/my")
+    paper = pypdfium2.PdfDocument(page.pdf(prefer_css_page_size=True))
+    printed = "".join(sheet.get_textpage().get_text_range() for sheet in paper)
+    assert "HB01/CERT" in printed
+    assert "Site" in printed
+    for word in ("Log out", "Print labels", "Show", "Choose"):
+        assert word not in printed
 
 
 def test_the_description_of_the_interface_is_drawn_under_its_policy(opened: Open) -> None:

@@ -148,6 +148,10 @@ def test_events_of_others_are_not_told(persons: People) -> None:
     shown = page(persons["buyer"], "/my/lots/HB01/DRAWN")
     assert shown.has("an event in which you have no part", "dispatched", "arrived")
     assert not shown.has("H-DRAWN HUAIBEI")
+    links = shown.values("a", "href")
+    assert shown.has("HB01/A0", "CZ01/COIL")
+    assert "/my/lots/CZ01/COIL" in links
+    assert "/my/lots/HB01/A0" not in links, "it would lead nowhere"
 
 
 @pytest.mark.parametrize(
@@ -236,6 +240,14 @@ def test_what_cannot_be_printed_is_told_at_its_field(
     assert field in [attributes.get("id") for _, attributes in shown.tags]
     if said is not None:
         assert shown.has(said[LANGUAGES.index(language)])
+
+
+def test_all_that_is_wrong_is_told_at_once(persons: People) -> None:
+    sent = {**print_form(persons["boss"], "HB01/CERT"), "stock": "a4-3x8"}
+    wrong = {"copies": "0", "skip": "24", "offset_x": "99", "medium": "wood", "lots": "X HB01/CERT"}
+    answer = send(persons["boss"], sent, **wrong, do="zpl")
+    links = read(answer).values("a", "href")
+    assert {f"#{field}" for field in wrong} <= set(links)
 
 
 def test_a_picture_of_the_label_is_had_with_the_session(persons: People) -> None:
