@@ -97,7 +97,8 @@ def check_options(options: Options) -> stocks.Stock:
     )
     for field, number, least, most in limits:
         if type(number) is not int or not least <= number <= most:
-            raise refusal(field, number, f"a whole number from {least} to {most}")
+            want = f"a whole number from {least} to {most}" if most else "0: a page has one label"
+            raise refusal(field, number, want)
     return stock
 
 

@@ -24,7 +24,6 @@ from labels.textfit import Line
 from ledger.book.shape import invalid
 
 BORDER_UM: Final = 100
-_FILL: Final = 0
 _FILL_AND_STROKE: Final = 2
 _ROUND: Final = 1
 
@@ -133,22 +132,23 @@ def _register(font: Font) -> str:
 
 
 def _line(canvas: Any, line: Line, height: int, known: Sequence[Font]) -> None:
+    name = font_name(f"label.{line.field}", line.text, known)
     left, top, right, bottom = line.box
+    ink = 1 if line.inverse else 0
+    # What is set for a text outlives it in a PDF: it ends with the state.
+    canvas.saveState()
     if line.inverse:
         canvas.rect(left, height - bottom, right - left, bottom - top, stroke=0, fill=1)
-    name = font_name(f"label.{line.field}", line.text, known)
+    canvas.setStrokeGray(ink)
+    canvas.setLineWidth(2 * line.stroke)
     text = canvas.beginText(line.x, height - line.y)
     text.setFont(name, line.size)
-    ink = 1 if line.inverse else 0
     text.setFillGray(ink)
     width = pdfmetrics.stringWidth(line.text, name, line.size)
     # The dots of the layout were counted with hinted glyphs, which differ by a hair.
     text.setHorizScale(min(100.0, 100 * line.width / width) if width else 100)
-    # The mode outlives the text: it is set for every line.
-    text.setTextRenderMode(_FILL_AND_STROKE if line.stroke else _FILL)
-    canvas.setStrokeGray(ink)
-    canvas.setLineWidth(2 * line.stroke)
+    if line.stroke:
+        text.setTextRenderMode(_FILL_AND_STROKE)
     text.textOut(line.text)
     canvas.drawText(text)
-    canvas.setFillGray(0)
-    canvas.setStrokeGray(0)
+    canvas.restoreState()
