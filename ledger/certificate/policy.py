@@ -14,7 +14,7 @@ tlog-policy; the `operator` line is ours, because statements are signed as well 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -110,6 +110,19 @@ def format_policy(policy: Policy) -> bytes:
     rows.append(["quorum", policy.quorum])
     text = "".join(" ".join(filter(None, row)) + "\n" for row in rows)
     return text.encode("utf-8", "surrogateescape")
+
+
+def satisfied(policy: Policy, times: Mapping[str, int]) -> bool:
+    """Whether the quorum of `policy` is met by the witnesses that cosigned a checkpoint.
+
+    times: when each cosigned, in seconds since 1970, by its name in the policy, as
+    `cosignature.verify_cosignatures` gives it; other names count for nothing.
+    """
+    met = {witness.name for witness in policy.witnesses if witness.name in times} | {NONE}
+    for group in policy.groups:  # members stand above their group
+        if sum(member in met for member in group.members) >= group.threshold:
+            met.add(group.name)
+    return policy.quorum in met
 
 
 def _invalid(number: int, wrong: str, hint: str) -> FormatError:

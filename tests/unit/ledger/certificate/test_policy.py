@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from itertools import combinations
+
 import pytest
 
 from ledger.certificate import policy
 from ledger.errors import FormatError
+from ledger.tlog import cosignature, note
 from tests import harness
 
 LOG = harness.log_signer().verifier.vkey
@@ -125,3 +128,96 @@ def test_a_file_that_is_no_policy_is_refused_whatever_it_is() -> None:
         with pytest.raises(FormatError) as caught:
             policy.parse(data)
         assert caught.value.code == "POLICY_INVALID"
+
+
+def a_policy(*rows: str, witnesses: str = "X1 X2 X3 Y1 Y2 Y3") -> policy.Policy:
+    made = (
+        (name, cosignature.key_from_seed(name, cosignature.ED25519, name.encode().ljust(32)))
+        for name in witnesses.split()
+    )
+    head = [f"log {LOG}", f"operator {KID}", *(f"witness {n} {k.cosigner.vkey}" for n, k in made)]
+    return policy.parse("\n".join([*head, *rows]).encode())
+
+
+def meets(read: policy.Policy, *names: str) -> bool:
+    return policy.satisfied(read, dict.fromkeys(names, 1700000000))
+
+
+def test_quorum_none_is_met_by_nobody() -> None:
+    assert meets(a_policy("quorum none"))
+    assert meets(a_policy("quorum none"), "X1")
+
+
+def test_quorum_of_one_witness_is_met_by_it_alone() -> None:
+    read = a_policy("quorum X1")
+    assert meets(read, "X1")
+    assert meets(read, "X1", "X2")
+    assert not meets(read)
+    assert not meets(read, "X2", "X3", "Y1", "Y2", "Y3")
+
+
+@pytest.mark.parametrize(("written", "least"), [("all", 6), ("any", 1), ("1", 1), ("4", 4)])
+def test_a_group_is_met_by_as_many_of_its_members_as_it_says(written: str, least: int) -> None:
+    names = "X1 X2 X3 Y1 Y2 Y3".split()
+    read = a_policy(f"group all-of-us {written} {' '.join(names)}", "quorum all-of-us")
+    for count in range(7):
+        for some in combinations(names, count):
+            assert meets(read, *some) == (count >= least)
+
+
+def test_nested_groups_are_met_from_the_inside_out() -> None:
+    read = a_policy(
+        "group X 2 X1 X2 X3", "group Y any Y1 Y2 Y3", "group X-and-Y all X Y", "quorum X-and-Y"
+    )
+    names = "X1 X2 X3 Y1 Y2 Y3".split()
+    for count in range(7):
+        for some in combinations(names, count):
+            of_x = sum(name.startswith("X") for name in some)
+            assert meets(read, *some) == (of_x >= 2 and of_x < count)
+
+
+def test_groups_three_deep_and_groups_beside_witnesses() -> None:
+    rows = ("group a any X1 X2", "group b 2 a X3 Y1", "group c all b Y2", "quorum c")
+    read = a_policy(*rows)
+    assert meets(read, "X1", "X3", "Y2")
+    assert meets(read, "X3", "Y1", "Y2")
+    assert not meets(read, "X1", "X2", "Y2")
+    assert not meets(read, "X1", "X3", "Y1")
+    assert not meets(read, "Y2", "Y3")
+
+
+def test_names_that_are_no_witness_of_the_policy_count_for_nothing() -> None:
+    read = a_policy("group a all X1 X2", "quorum a")
+    assert not meets(read, "a")
+    assert not meets(read, "a", "X1", "none", "Z")
+    assert not meets(read, "x1", "X2")
+
+
+def test_a_group_that_the_quorum_does_not_use_changes_nothing() -> None:
+    read = a_policy("group a any X1", "group b any X2", "quorum a")
+    assert not meets(read, "X2")
+    assert meets(read, "X1")
+
+
+def test_policies_of_many_witnesses_and_of_deep_groups_are_decided() -> None:
+    names = " ".join(f"w{n}" for n in range(40))
+    deep = ["group g0 any w0", *(f"group g{n} all g{n - 1} w{n}" for n in range(1, 40))]
+    read = a_policy(*deep, "quorum g39", witnesses=names)
+    assert meets(read, *names.split())
+    assert not meets(read, *names.split()[1:])
+
+
+def test_times_of_verified_cosignatures_are_what_a_quorum_takes() -> None:
+    read = a_policy("group a 2 X1 X2 X3", "quorum a")
+    text = b"demo.example/log\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"
+    keys = {w.name: cosignature.parse_vkey(w.vkey) for w in read.witnesses}
+    private = {
+        name: cosignature.key_from_seed(name, cosignature.ED25519, name.encode().ljust(32))
+        for name in keys
+    }
+    for some, met in ((("X1", "X3"), True), (("X1", "Y1"), False), (("X1",), False)):
+        lines = [cosignature.cosign(text, private[name], 7) for name in (*some, some[0])]
+        opened = note.parse_note(note.format_note(text, lines))
+        times = cosignature.verify_cosignatures(opened, keys)
+        assert times == dict.fromkeys(some, 7)
+        assert policy.satisfied(read, times) == met
