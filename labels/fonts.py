@@ -107,7 +107,7 @@ def _set_regular(font: ImageFont.FreeTypeFont) -> None:
     except OSError:
         return
     font.set_variation_by_axes(
-        [_WEIGHT if axis["name"] == b"Weight" else axis["default"] or 0 for axis in axes]
+        [_WEIGHT if axis.get("name") == b"Weight" else axis["default"] or 0 for axis in axes]
     )
 
 

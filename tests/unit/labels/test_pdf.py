@@ -7,6 +7,7 @@ import dataclasses
 import io
 import itertools
 import re
+import struct
 import zlib
 
 import pypdfium2  # type: ignore[import-untyped]
@@ -237,6 +238,31 @@ def test_a_font_without_truetype_outlines_is_named_and_refused_for_a_pdf() -> No
     twin = postscript_twin(found)
     assert fonts.not_embeddable(found) == ""
     assert "CFF" in fonts.not_embeddable(twin)
+
+
+def thin_twin(font: Font) -> Font:
+    """The same font with a table of axes that starts at weight 100, in place of a hint to PCL."""
+    (count,) = struct.unpack_from(">H", font.data, 4)
+    places = [12 + 16 * at for at in range(count)]
+    place = next(at for at in places if font.data[at : at + 4] == b"PCLT")
+    axis = struct.pack(">4siiiHH", b"wght", 100 << 16, 100 << 16, 900 << 16, 0, 256)
+    table = struct.pack(">HHHHHHHH", 1, 0, 16, 2, 1, len(axis), 0, 8) + axis
+    record = struct.pack(">4sIII", b"fvar", 0, len(font.data), len(table))
+    data = font.data[:place] + record + font.data[place + 16 :] + table
+    return dataclasses.replace(font, name="Thin.ttf", data=data)
+
+
+def test_a_variable_font_that_starts_thin_is_named_and_refused_for_a_pdf_only() -> None:
+    vera = installed.find()[0]
+    label = dataclasses.replace(PLAIN, material="Aluminium recyclé")
+    assert sheet.pdf([label], Options(), (vera,))
+    thin = (thin_twin(vera),)
+    assert sheet.png(label, Options(), thin)
+    with pytest.raises(FormatError) as refused:
+        sheet.pdf([label], Options(), thin)
+    assert refused.value.field == "label.material"
+    assert "Thin.ttf is a variable font that starts at weight 100" in refused.value.message
+    assert "fonts-wqy-microhei" in refused.value.hint
 
 
 def test_pdf_and_png_are_the_same_label_bold_where_it_is_bold() -> None:
