@@ -124,6 +124,14 @@ def same_leaf(found: Entry) -> Entry:
 
 def states(found: Entry, sent: Mapping[str, Any]) -> Entry:
     """An entry that says what was sent: that statement, or that envelope and its private part."""
+    try:
+        _compare(found, sent)
+    except LedgerError as error:
+        raise Untrusted(f"entry {found.n} is another event: {error.field} differs") from error
+    return found
+
+
+def _compare(found: Entry, sent: Mapping[str, Any]) -> None:
     said, want = dict(found.event), dict(sent)
     if "statement" in sent:
         want = encoding.decode_object(jose.parse(sent["statement"]).payload)
@@ -135,8 +143,4 @@ def states(found: Entry, sent: Mapping[str, Any]) -> Entry:
         said.pop("_sd_alg", None)
         if said["kind"] == "party_registered" and "key" not in want["body"]:  # the server made it
             said["body"] = {k: v for k, v in said["body"].items() if k != "key"}
-    try:
-        entry.refuse_other_content(said, want, str(want.get("id", "")))
-    except LedgerError as error:
-        raise Untrusted(f"entry {found.n} is another event: {error.field} differs") from error
-    return found
+    entry.refuse_other_content(said, want, str(want.get("id", "")))

@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 
 from api.client import AsyncClient, BadAnswer, Client, Refusal, Retry, Untrusted
+from ledger.book import encoding, jose
 from ledger.tlog import note
 from tests.client import tls
 from tests.client.conftest import Maker
 from tests.client.road import ROOT, Road, busy
 from tests.client.test_recording import party, receipt
-from tests.http.door import ORIGIN, Door
+from tests.http.door import ORIGIN, SECRET, Door
 
 ONCE = Retry(attempts=1)
 OTHER_KEY = note.parse_skey(note.generate_skey(ORIGIN, b"7" * 32)).verifier.vkey
@@ -94,6 +95,22 @@ def test_an_entry_that_says_something_else_is_not_confirmed(connect: Maker, door
     with pytest.raises(ValueError, match="refused row"):
         client.confirm(one, refused)
     for sent in (two, {**one, "private": {"note": "another"}}, {**one, "private": {}}):
+        with pytest.raises(Untrusted):
+            client.confirm(sent, done)
+
+
+def test_private_fields_that_are_not_those_of_the_log_are_not_confirmed(
+    connect: Maker, door: Door, road: Road
+) -> None:
+    """The value is right, but the log holds the digest of another disclosure."""
+    client = party(connect, door, "YARD", road.url)
+    sent = receipt(client, door, "YD01")
+    done = client.record(sent)
+    [text] = client.confirm(sent, done).disclosures
+    other = jose.b64url(encoding.canonical(["A" * 22, "note", SECRET]))
+    assert len(other) == len(text)
+    for lie in (other, "A" * len(text)):
+        road.alter = lambda data, lie=lie: data.replace(text.encode(), lie.encode())
         with pytest.raises(Untrusted):
             client.confirm(sent, done)
 
