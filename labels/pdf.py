@@ -38,6 +38,7 @@ class Page:
         self.canvas: Any = Canvas(self.out, pagesize=size, invariant=1, pageCompression=1)
         self.canvas.setTitle(title)
         self.canvas.setCreator("Remelt")
+        self.canvas.setViewerPreference("PrintScaling", "None")  # no "fit to page" unasked
 
     def line(self, x0: int, y0: int, x1: int, y1: int, width_um: int) -> None:
         self.canvas.setLineWidth(points(width_um))

@@ -169,6 +169,11 @@ def test_a_roll_has_one_label_to_a_page_of_its_size() -> None:
         assert [round(side * 25.4 / 72, 2) for side in page.get_size()] == [100.0, 50.0]
 
 
+def test_readers_are_told_not_to_scale_the_page() -> None:
+    for data in (sheet.pdf([PLAIN], Options()), sheet.test_page(Options())):
+        assert b"/PrintScaling /None" in streams(data)
+
+
 def test_identical_copies_share_one_drawing() -> None:
     one, many = (len(sheet.pdf([PLAIN], Options("l4731", copies=n))) for n in (1, 189))
     assert many < one + 189 * 60
