@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import re
@@ -26,6 +27,7 @@ _FIRST_ID, _NEXT_ID = secrets.token_hex(4), itertools.count()
 _PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 _PATH_MAX: Final = 200
 _FAULT: Final = 500
+_FLUSH_S: Final = 0.1
 _EVENTS, _CREATED = "/v1/events", 201
 
 
@@ -34,6 +36,7 @@ class Watch:
 
     def __init__(self, app: ASGIApp, lines: bool, as_json: bool) -> None:
         self.app, self.lines, self.as_json = app, lines, as_json
+        self.flushing = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -91,9 +94,17 @@ class Watch:
         if who is not None:
             line["party"], line["key"] = who.party, who.key_id
         data = orjson.dumps(line, default=repr) if self.as_json else _readable(line)
-        out = sys.stderr.buffer
-        out.write(data + b"\n")
-        out.flush()
+        sys.stderr.buffer.write(data + b"\n")
+        if status >= _FAULT:
+            self._flush()
+        elif not self.flushing:
+            # A system call for each line would give up the interpreter amid each answer.
+            self.flushing = True
+            asyncio.get_running_loop().call_later(_FLUSH_S, self._flush)
+
+    def _flush(self) -> None:
+        self.flushing = False
+        sys.stderr.buffer.flush()
 
 
 def _readable(line: dict[str, Any]) -> bytes:

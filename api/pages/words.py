@@ -61,7 +61,7 @@ _PUBLIC: Final[dict[str, tuple[str, str]]] = {
     # The lot's page: what to compare.
     "compare": ("Compare with the tag on the metal", "请与金属上的吊牌核对"),
     "lot": ("Lot", "批次"),
-    "heat": ("Heat", "炉次"),
+    "heat": ("Heat", "炉号"),
     "run": ("Run", "工序"),
     "mass": ("Mass", "质量"),
     "material": ("Material", "物料"),
