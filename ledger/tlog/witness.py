@@ -90,9 +90,9 @@ class Answer:
     cosignatures: Mapping[str, cosignature.Cosignature] = field(default_factory=dict)
 
 
-def log_id(origin: str) -> str:
-    """Return the SHA-256 of the origin in hex: a witness shows <prefix>/<log id>/checkpoint."""
-    return sha256(origin.encode()).hexdigest()
+def monitoring_path(origin: str) -> str:
+    """Return where below its monitoring prefix a witness shows what it cosigned last of a log."""
+    return f"{sha256(origin.encode()).hexdigest()}/checkpoint"
 
 
 # The request.

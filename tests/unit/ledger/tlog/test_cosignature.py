@@ -251,7 +251,7 @@ def test_one_bad_cosignature_of_a_known_witness_refuses_the_note() -> None:
 
 
 def test_a_key_counts_once_with_the_first_of_its_lines() -> None:
-    assert times(under_15(at(W1_KEY, 9), at(W1_KEY, 8), at(W1_KEY, 9)), w1=W1) == {"w1": 9}
+    assert times(under_15(at(W1_KEY, 9), at(W1_KEY, 8)), w1=W1) == {"w1": 9}
 
 
 def test_one_key_under_two_names_is_refused() -> None:
@@ -261,6 +261,13 @@ def test_one_key_under_two_names_is_refused() -> None:
     moved = note.Signature("alias", alias.key_id, at(W1_KEY, 9).value)
     both = under_15(at(W1_KEY, 9), moved)
     assert code_of(both, a=W1, b=alias) == "NOTE_INVALID"
+
+
+def test_two_keys_of_one_name_and_id_are_refused() -> None:
+    vkeys = [note.format_vkey("w", 0x04, n.to_bytes(32, "big")) for n in (6094, 23356)]
+    a, b = map(cosignature.parse_vkey, vkeys)
+    assert (a.key_id, a.public_key != b.public_key) == (b.key_id, True)
+    assert code_of(COSIGNED_15, a=a, b=b) == "NOTE_INVALID"
 
 
 def test_only_checkpoints_are_cosigned() -> None:

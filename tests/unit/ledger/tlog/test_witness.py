@@ -67,9 +67,9 @@ def test_requests_from_nothing_and_from_the_same_size_have_no_hashes() -> None:
     assert vectors.refusal(lambda: witness.make_request(6, b"x", SUBTREE)) == "NOTE_INVALID"
 
 
-def test_log_id_is_the_hash_of_the_origin() -> None:
-    assert witness.log_id(ORIGIN) == (
-        "6994c64086cc171ca46c749d036fd313bac575a8b2b2a2b9874ef097775714d5"
+def test_monitors_find_a_log_by_the_hash_of_its_origin() -> None:
+    assert witness.monitoring_path(ORIGIN) == (
+        "6994c64086cc171ca46c749d036fd313bac575a8b2b2a2b9874ef097775714d5/checkpoint"
     )
 
 
@@ -118,6 +118,13 @@ def test_malformed_request_is_refused_with_400(name: str) -> None:
     assert (answer.status, answer.content_type) == (400, "text/plain; charset=utf-8")
     assert 10 < len(answer.body) < 1000
     assert answer.body.endswith(b"\n")
+
+
+def test_a_request_of_more_than_68_kib_is_refused_unread() -> None:
+    with pytest.raises(errors.ProofError, match="bytes, want at most 69632"):
+        witness.parse_request(b"\n" * 69633)
+    with pytest.raises(errors.ProofError, match="no old size"):
+        witness.parse_request(b"\n" * 69632)
 
 
 def test_malformed_requests_are_so_for_the_reason_named() -> None:
@@ -363,6 +370,14 @@ def test_lines_by_unknown_keys_are_ignored_beside_a_known_one() -> None:
     for body in (stray + vectors.W1_LINE, vectors.W1_LINE + stray):
         assert list(read(200, "", body).cosignatures) == ["w1"]
     assert read(200, "", stray).kind == "refused"
+
+
+def test_an_answer_of_more_than_64_kib_is_refused_unread() -> None:
+    stray = note.format_signature(cosignature.cosign(vectors.TEXT_15, PQ_KEY, 1))
+    assert read(200, "", vectors.W1_LINE + stray * 15).kind == "cosigned"
+    answer = read(200, "", vectors.W1_LINE + stray * 30)
+    assert answer.kind == "refused"
+    assert "bytes" in answer.why
 
 
 def elsewhere() -> bytes:
