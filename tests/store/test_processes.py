@@ -1,4 +1,4 @@
-"""Several processes on one file, and processes that are killed: what was acknowledged stays."""
+"""Several processes on one log, and processes that are killed: what was acknowledged stays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -82,14 +82,17 @@ def check_all(ledger: Ledger, lines: list[Line]) -> None:
     plant.check_consistent(ledger, heads)
 
 
-def test_two_processes_on_one_file_write_one_log(data: Path, ledger: Ledger) -> None:
-    count = 150
-    with writer(data, "LEFT", count) as left, writer(data, "RIGHT", count) as right:
-        go(left)
-        go(right)
-        with ThreadPoolExecutor(2) as readers:  # neither may wait for a full pipe
-            answers = list(readers.map(lambda process: [*lines_of(process)], (left, right)))
-        assert (left.wait(30), right.wait(30)) == (0, 0)
+NAMES = ("LEFT", "MIDDLE", "RIGHT")
+
+
+def test_three_processes_on_one_database_write_one_log(data: Path, ledger: Ledger) -> None:
+    with ExitStack() as stack:
+        writers = [stack.enter_context(writer(data, name, 100)) for name in NAMES]
+        for process in writers:
+            go(process)
+        with ThreadPoolExecutor(len(NAMES)) as readers:  # none may wait for a full pipe
+            answers = list(readers.map(lambda process: [*lines_of(process)], writers))
+        assert [process.wait(30) for process in writers] == [0, 0, 0]
     lines = [line for told in answers for line in told]
     told, there = acknowledged(lines), stored(ledger)
     assert len(told) < len(lines)  # some came twice
@@ -97,8 +100,8 @@ def test_two_processes_on_one_file_write_one_log(data: Path, ledger: Ledger) -> 
     assert len(there) == len(told) + plant.SIZE  # and nothing else was written
     assert sorted(n for n, _ in there.values()) == [*range(len(there))]
     shared = [{(line["party"], line["id"]) for line in told} for told in answers]
-    assert shared[0] & shared[1]  # some came from both
-    sides = [side for _, side in sorted((x["n"], i) for i in (0, 1) for x in answers[i])]
+    assert shared[0] & shared[1] & shared[2]  # some came from all of them
+    sides = [i for _, i in sorted((x["n"], i) for i, told in enumerate(answers) for x in told)]
     assert sum(a != b for a, b in itertools.pairwise(sides)) > 10  # they wrote by turns
     check_all(ledger, lines)
     assert plant.audited(ledger).size == len(there)
