@@ -88,7 +88,7 @@ _TROUBLES: Final = (
             "another writer keeps the log", _AGAIN),
     Trouble(
         "57P01 57P02 57P03 08000 08001 08003 08004 08006 25P03",
-        r"refused|No such file|not known|resolve|timeout|unreachable|closed|terminat|lost",
+        r"connection|resolve host|timeout expired|the database system is|terminating",
         "NOT_READY",
         "the database does not answer",
         f"is it running, and is the address right? {_AGAIN}",

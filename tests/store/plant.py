@@ -209,6 +209,14 @@ def leaf(ledger: Ledger, n: int) -> entry.Entry:
         return entry.parse(entries.read_leaf(connection, ledger.log_id, n))
 
 
+def stored(ledger: Ledger) -> dict[tuple[str, str], tuple[int, str]]:
+    """(party, id) -> (n, leaf hash) of every entry."""
+    c = tables.entries.c
+    with engines.reading(ledger.engine) as connection:
+        rows = connection.execute(select(c.party, c.event_id, c.n, c.leaf_hash))
+        return {(row.party, row.event_id): (row.n, row.leaf_hash.hex()) for row in rows}
+
+
 def audited(ledger: Ledger) -> audit.Report:
     """The report of a full audit that must find nothing."""
     with engines.reading(ledger.engine) as connection:

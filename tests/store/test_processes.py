@@ -14,12 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from ledger.sequencer import Accepted
 from ledger.service import Ledger
-from ledger.store import engine as engines
-from ledger.store import tables
 from tests.store import plant
 
 ROOT = Path(__file__).parent.parent.parent
@@ -54,14 +51,6 @@ def lines_of(process: Writer) -> Iterator[Line]:
             yield json.loads(line)
 
 
-def stored(ledger: Ledger) -> dict[tuple[str, str], tuple[int, str]]:
-    """(party, id) -> (n, leaf hash) of every entry."""
-    c = tables.entries.c
-    with engines.reading(ledger.engine) as connection:
-        rows = connection.execute(select(c.party, c.event_id, c.n, c.leaf_hash))
-        return {(row.party, row.event_id): (row.n, row.leaf_hash.hex()) for row in rows}
-
-
 def acknowledged(lines: list[Line]) -> dict[tuple[str, str], tuple[int, str]]:
     """The same of what clients were told; every repetition must have told the same."""
     told: dict[tuple[str, str], tuple[int, str]] = {}
@@ -94,7 +83,7 @@ def test_three_processes_on_one_database_write_one_log(data: Path, ledger: Ledge
             answers = list(readers.map(lambda process: [*lines_of(process)], writers))
         assert [process.wait(30) for process in writers] == [0, 0, 0]
     lines = [line for told in answers for line in told]
-    told, there = acknowledged(lines), stored(ledger)
+    told, there = acknowledged(lines), plant.stored(ledger)
     assert len(told) < len(lines)  # some came twice
     assert set(told.items()) <= set(there.items())  # nothing acknowledged is lost
     assert len(there) == len(told) + plant.SIZE  # and nothing else was written
@@ -123,7 +112,7 @@ def test_what_was_acknowledged_survives_kill_9(data: Path, ledger: Ledger) -> No
             process.kill()
             lines += told
         assert process.returncode == -9
-        there = stored(ledger)
+        there = plant.stored(ledger)
         assert set(acknowledged(lines).items()) <= set(there.items()), number
         assert sorted(n for n, _ in there.values()) == [*range(len(there))]
     check_all(ledger, lines)

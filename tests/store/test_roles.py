@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,16 +10,15 @@ import pytest
 from sqlalchemy import text
 
 from api import cli
-from ledger import apikeys
 from ledger.service import Ledger
 from ledger.store import engine as engines
 from ledger.store import tables
 from tests import cluster as clusters
 from tests.cluster import Cluster
 from tests.store import plant
+from tests.store.load import api_key, serving
 
 pytestmark = clusters.POSTGRESQL_ONLY
-ROOT = Path(__file__).parent.parent.parent
 APP = "remelt app"  # a name that has to be quoted
 
 
@@ -93,46 +86,18 @@ def test_without_its_rights_the_role_is_told_what_to_do(
 
 
 def test_a_server_runs_with_that_role(data: Path, app: str) -> None:
-    key = api_key(data)
+    headers = {"Authorization": f"Bearer {api_key(data)}"}
     assert grant(data) == 0
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "api.cli", "serve", "--data", str(data), "--port", str(port)]
-    environment = {**os.environ, "REMELT_DATABASE": app}
-    server = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE)
-    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
-    client.headers["Authorization"] = f"Bearer {key}"
-    try:
-        wait(client)
+    with serving(data, app) as address:
+        client = httpx.Client(base_url=address, headers=headers, timeout=30)
         answer = client.post("/v1/events", json=plant.receipt("HF01/A"))
         assert answer.status_code == 201, answer.text
         assert client.get("/v1/lots/HF01/A").status_code == 200
+        client.close()
         assert remelt("audit", "--data", str(data), "--database", app) == 0
         rebuild = ("audit", "--rebuild-views", "--data", str(data), "--database", app)
         assert remelt(*rebuild) == 0
-    finally:
-        server.send_signal(signal.SIGTERM)
-        said = server.communicate(timeout=30)[1]
-        client.close()
-    assert b"Traceback" not in said, said
-
-
-def api_key(data: Path) -> str:
-    ledger = Ledger.open(plant.settings_of(data))
-    key = apikeys.create(ledger, "HEFEI", ["record", "read"], "test")
-    plant.close(ledger)
-    return key
-
-
-def wait(client: httpx.Client) -> None:
-    for _ in range(300):
-        try:
-            if client.get("/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise AssertionError("the server does not answer")
+    assert "Traceback" not in (data / "server.log").read_text()
 
 
 def test_printing_the_statements_changes_nothing(
