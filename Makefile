@@ -1,7 +1,7 @@
 # Each target is a script or a line, so a machine without make runs scripts/setup, scripts/demo, scripts/test.
 # ARGS goes to the program: make test ARGS="-k conservation".
 
-.PHONY: setup demo test check bench labels
+.PHONY: setup demo test check bench fuzz labels
 
 setup:
 	@scripts/setup
@@ -20,3 +20,7 @@ labels: setup
 
 bench: setup
 	@.venv/bin/python -m bench $(ARGS)
+
+# Requests made up from /openapi.json, on both databases; make test asks a few of them.
+fuzz: setup
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200} .venv/bin/python -m pytest -q -s tests/http/test_schemathesis.py $(ARGS)

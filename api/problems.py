@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from api import callers, logs, refusals
+from api import callers, logs, methods, refusals
 from api.pages import reader, refused
 from ledger.errors import LedgerError, RuleError
 
@@ -91,6 +91,8 @@ def install(app: FastAPI) -> None:
         message = f"{request.method} {path}"
         shown = reply(request, RuleError(code, message, field=asked[0], value=asked[1], hint=hint))
         shown.headers.update(error.headers or {})
+        if error.status_code == 405:
+            shown.headers["Allow"] = methods.allowed(request.app.routes, request.scope)
         return shown
 
     @app.exception_handler(ClientDisconnect)

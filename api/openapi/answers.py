@@ -115,11 +115,14 @@ def _page(items: str) -> Schema:
 
 COMPONENTS: Final[dict[str, Schema]] = {
     "Problem": obj(
-        type={"type": "string", "pattern": "^urn:remelt:error:[A-Z_]+$"},
+        type={"type": "string", "pattern": "^urn:remelt:error:[A-Z0-9_]+$"},
         title={**TEXT, "description": "what the code means, in the language of Accept-Language"},
         status={"type": "integer", "minimum": 400, "maximum": 599},
         detail=TEXT,
         **_PROBLEM,
+        request_id={**TEXT, "description": "by which the server's log names this request"},
+        checks=array(ANY),
+        optional=("request_id", "checks"),
         about="a refusal (RFC 9457); GET /v1/errors explains every code",
     ),
     "RowError": obj(**_PROBLEM, message=TEXT),

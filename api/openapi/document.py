@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
-from api import deps
+from api import deps, methods
 from api.openapi import answers, events, examples
 from api.openapi.events import Schema, ref
 
@@ -151,15 +151,10 @@ def build(app: FastAPI) -> dict[str, Any]:
 
 def _operations(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, APIRoute]]:
     """Every operation that the document shows, as `GET /v1/lots`, with its route."""
-    for route in routes:
-        # Newer frameworks keep an included router as it is, older ones copy its routes.
-        included = getattr(route, "original_router", None)
-        if included is not None:
-            yield from _operations(included.routes)
-        elif isinstance(route, APIRoute) and route.include_in_schema:
-            for method in sorted(route.methods or ()):
-                if method != "HEAD":
-                    yield f"{method} {route.path_format}", route
+    for route in methods.flat(routes):
+        for method in sorted(route.methods or ()):
+            if route.include_in_schema and method != "HEAD":
+                yield f"{method} {route.path_format}", route
 
 
 def _complete(operation: Schema, name: str, route: APIRoute) -> None:

@@ -245,8 +245,16 @@ def document(kind: str, text: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def open_door(data: Path, origin: str = ORIGIN, database: Database = SQLITE) -> Iterator[Door]:
-    """Create a ledger, start a server over it; afterwards both must be found in order."""
+def open_door(
+    data: Path,
+    origin: str = ORIGIN,
+    database: Database = SQLITE,
+    more: Mapping[str, str] | None = None,
+) -> Iterator[Door]:
+    """Create a ledger, start a server over it; afterwards both must be found in order.
+
+    more: settings of the server, as environment variables.
+    """
     url = database.new(data)
     ledger = service.create(settings.load(str(data), url), origin, OPERATOR, {})
     with socket.socket() as probe:
@@ -255,7 +263,7 @@ def open_door(data: Path, origin: str = ORIGIN, database: Database = SQLITE) -> 
     log_file = data / "server.log"
     command = [sys.executable, "-m", "api.cli", "serve", "--data", str(data), "--port", str(port)]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("REMELT_")}
-    environment["REMELT_DATABASE"] = url
+    environment |= {"REMELT_DATABASE": url, **(more or {})}
     with log_file.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
