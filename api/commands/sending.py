@@ -57,8 +57,8 @@ def record(arguments: argparse.Namespace) -> int:
         print(f"{len(results) - refused} recorded, {refused} refused")
     if stopped is not None:
         print(f"remelt: error: {stopped}", file=sys.stderr)
-        unsent = f"nothing is known of the {len(lines) - len(results)} lines after these"
-        print(f"remelt: hint: {unsent}; send the file again, ids make that safe", file=sys.stderr)
+        silent = f"{len(lines) - len(results)} of {len(lines)} lines have no answer"
+        print(f"remelt: hint: {silent}; record the file again, ids make that safe", file=sys.stderr)
     return 1 if refused or stopped else 0
 
 
@@ -86,7 +86,7 @@ def _sent(arguments: argparse.Namespace, lines: Lines, key: Key) -> Iterator[dic
             insecure_http=arguments.insecure_http,
         )  # fmt: skip
     except ValueError as error:
-        hint = "remelt record --help"
+        hint = "see --api-key, --ca-file and --insecure-http in remelt record --help"
         raise FormatError("SETTING_INVALID", str(error), field="url", hint=hint) from error
     retries = logging.getLogger("remelt.client")
     retries.setLevel(logging.INFO)

@@ -98,7 +98,7 @@ def test_an_api_key_that_is_not_known_is_told_once(door: Door, tmp_path: Path) -
     done = record(file, "--url", door.address, api_key="rmk_nobody")
     assert done.returncode == 1
     assert done.stderr.startswith("remelt: error: AUTH_REQUIRED: ")
-    assert "of the 2 lines after these; send the file again" in done.stderr
+    assert "2 of 2 lines have no answer; record the file again" in done.stderr
 
 
 def test_what_was_signed_once_is_recorded_once_however_often(door: Door, tmp_path: Path) -> None:
