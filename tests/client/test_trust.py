@@ -37,6 +37,10 @@ def swap(pattern: bytes) -> Callable[[bytes], bytes]:
     return alter
 
 
+def replacing(text: str, lie: str) -> Callable[[bytes], bytes]:
+    return lambda data: data.replace(text.encode(), lie.encode())
+
+
 LIES = {
     "another leaf": swap(rb'"leaf_hash":"'),
     "another place": swap(rb'"n":'),
@@ -110,7 +114,7 @@ def test_private_fields_that_are_not_those_of_the_log_are_not_confirmed(
     other = jose.b64url(encoding.canonical(["A" * 22, "note", SECRET]))
     assert len(other) == len(text)
     for lie in (other, "A" * len(text)):
-        road.alter = lambda data, lie=lie: data.replace(text.encode(), lie.encode())
+        road.alter = replacing(text, lie)
         with pytest.raises(Untrusted):
             client.confirm(sent, done)
 
