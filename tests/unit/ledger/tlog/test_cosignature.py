@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -68,6 +69,13 @@ def test_worked_ml_dsa_key_and_message_are_the_known_ones() -> None:
     message = cosignature.message(PQ, TEXT_15, W1_TIME)
     assert message.hex() == MESSAGE_PQ
     assert len(message) == 112
+
+
+def test_ml_dsa_cosignature_that_go_made_verifies() -> None:
+    """The same seed, time and checkpoint; signed by crypto/mldsa of Go 1.27, deterministically."""
+    signed = (Path(__file__).parent / "checkpoint_15_ml_dsa.note").read_bytes()
+    assert signed.startswith(COSIGNED_15)
+    assert times(signed, ed25519=W1, ml_dsa=PQ) == {"ed25519": W1_TIME, "ml_dsa": W1_TIME}
 
 
 def test_ml_dsa_cosignature_verifies_and_covers_all_but_extension_lines() -> None:
