@@ -264,6 +264,7 @@ def test_a_ledger_that_does_not_audit_clean_is_not_backed_up(
     assert list((tmp_path / "kept").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize("command", ["backup", "restore"])
 def test_what_is_interrupted_leaves_nothing_half(
@@ -273,7 +274,7 @@ def test_what_is_interrupted_leaves_nothing_half(
     began = time.monotonic()
     assert remelt("backup", tmp_path / "whole.zip", *place.options).status == 0
     takes_s = time.monotonic() - began + 1.0  # the start of a process too
-    for i in range(4):
+    for i in range(3):
         new = new_place(f"new{i}")
         target = tmp_path / f"kept{i}.zip"
         arguments = [target, *place.options] if command == "backup" else [backup, *new.options]
@@ -281,7 +282,7 @@ def test_what_is_interrupted_leaves_nothing_half(
             [sys.executable, "-m", "api.cli", command, *map(str, arguments)], cwd=documents.ROOT,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        time.sleep(takes_s * (i + 1) / 4)
+        time.sleep(takes_s * (i + 1) / 3)
         process.send_signal(how)
         process.wait(30)
         if how != signal.SIGKILL:

@@ -185,6 +185,16 @@ def test_a_path_cannot_forge_a_line(server: Server) -> None:
     assert max(len(line["path"]) for line in server.lines() if "path" in line) == 200
 
 
+def test_a_proxy_is_believed_only_where_a_setting_says_so(server: Server, tmp_path: Path) -> None:
+    forwarded = {"X-Forwarded-For": "203.0.113.9", "X-Request-ID": "proxied"}
+    server.client.get("/v1/entries/1", headers=forwarded)
+    assert server.line_of("proxied")["client"] == "127.0.0.1"
+    plant.build(tmp_path / "data")
+    with serving(tmp_path / "data", REMELT_PROXIES="127.0.0.1") as trusting:
+        trusting.client.get("/v1/entries/1", headers=forwarded)
+        assert trusting.line_of("proxied")["client"] == "203.0.113.9"
+
+
 def test_probes_that_find_nothing_wrong_have_no_line(server: Server) -> None:
     for path in ("/healthz", "/readyz", "/metrics"):
         assert server.client.get(path).status_code == 200
