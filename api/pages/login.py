@@ -21,6 +21,8 @@ from ledger.errors import LedgerError, RuleError
 router = APIRouter(include_in_schema=False)
 
 HOME: Final = "/my"
+ACCOUNT: Final = "/my/account"  # of whom may read nothing
+_READERS: Final = frozenset({"read", "audit"})
 _FORM_COOKIE: Final = "remelt-form"
 _FORM_S: Final = 24 * 3600
 _WAITING_MAX: Final = 8
@@ -51,7 +53,9 @@ async def log_in(request: Request) -> Response:
     known: Callers = request.app.state.callers
     await run_in_threadpool(sessions.close, known.ledger, callers.token_of(request))
     opened = await run_in_threadpool(sessions.open_session, known.ledger, owner)
-    answer = RedirectResponse(forms.own_path(form.one("next"), HOME), 303)
+    found = await run_in_threadpool(sessions.check, known.ledger, opened)
+    home = HOME if found and found.principal.scopes & _READERS else ACCOUNT
+    answer = RedirectResponse(forms.own_path(form.one("next"), home), 303)
     _keep(request, answer, opened)
     answer.delete_cookie(_FORM_COOKIE)
     return answer

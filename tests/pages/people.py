@@ -72,6 +72,8 @@ def form(text: str, action: str, method: str = "post") -> Form:
 class Person:
     """Somebody with a browser of their own, at an address of their own."""
 
+    form_token = ""  # what forms of the session carry, where it was looked up
+
     def __init__(self, base_url: str, address: str = "", language: str = "en") -> None:
         headers = {"Accept": "text/html,*/*", "Accept-Language": language, "Origin": base_url}
         if address:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ledger import apikeys, people, sessions
 from ledger.apikeys import SCOPES
+from tests.http.door import refused
 from tests.pages import html_text, shop
 from tests.pages.conftest import LANGUAGES, Site, read
 from tests.pages.people import PASSWORD, Person, form, forms
@@ -139,12 +143,12 @@ def test_a_new_password_needs_the_old_one_and_logs_others_out(site: Site, somebo
     mei.log_in("mei")
     other.log_in("mei")
     new = "eine andere 密码 2026"
-    for given, wanted, said in (
+    for present, wanted, said in (
         ("wrong", new, "not the present password"),
         (PASSWORD, "short", "too short"),
         (PASSWORD, "mei mei mei mei!", "too easy"),
     ):
-        answer = mei.send("/my/account", "/my/account", password=given, new=wanted)
+        answer = mei.send("/my/account", "/my/account", password=present, new=wanted)
         assert answer.status_code in (401, 422)
         assert read(answer).has(said)
         assert f'"{wanted}"' not in answer.text
@@ -210,6 +214,36 @@ def test_over_plain_http_from_elsewhere_nothing_is_asked_for(somebody: Make) -> 
     assert person.get("/login", headers=tls).status_code == 200
 
 
+def test_the_api_takes_a_session_for_reading_and_for_writing_with_its_token(
+    site: Site, somebody: Make
+) -> None:
+    person = somebody()
+    person.log_in("lin")
+    json = {"Accept": "application/json"}
+    assert person.client.get("/v1/lots/HB01/CERT", headers=json).status_code == 200
+    job = {"labels": [{"lot": "HB01/CERT"}], "format": "zpl"}
+    token = {"X-CSRF-Token": person.csrf}
+    foreign = {"Origin": "https://evil.example"}
+    for headers in ({}, {"X-CSRF-Token": "0" * 32}, {**token, **foreign}):
+        answer = person.client.post("/v1/labels", json=job, headers={**json, **headers})
+        refused(answer, "CSRF_FAILED")
+    made = person.client.post("/v1/labels", json=job, headers={**json, **token})
+    assert (made.status_code, made.content[:3]) == (200, b"^XA")
+    key = apikeys.create(site.week.ledger, shop.CHUZHOU, ["read"], "")
+    headers = {**json, "Authorization": f"Bearer {key}"}
+    answer = person.client.get("/v1/lots/HB01/A", headers=headers)
+    refused(answer, "PERMISSION_DENIED")  # of the key's party, whoever is logged in
+    headers["Authorization"] += "x"
+    refused(person.client.get("/v1/lots/HB01/CERT", headers=headers), "AUTH_REQUIRED")
+
+
+def test_who_may_read_nothing_is_led_to_the_account(site: Site, somebody: Make) -> None:
+    people.add(site.week.ledger, "gate", shop.HUAIBEI, ["record"], PASSWORD)
+    person = somebody()
+    assert person.log_in("gate").headers["location"] == "/my/account"
+    assert logged_in(person.get("/my/account"))
+
+
 # Guessing.
 
 
@@ -229,6 +263,41 @@ def test_one_address_cannot_try_many_names(somebody: Make) -> None:
     answers = [thief.log_in(f"name{i}", "x") for i in range(25)]
     assert 429 in [answer.status_code for answer in answers]
     assert [answer.status_code for answer in answers[:20]] == [401] * 20
+
+
+_NAMES = st.sampled_from(
+    "q state site metal before lang csrf lots stock copies skip dpi offset_x pitch_y medium border "
+    "reprint do next name password new lot key everywhere".split()
+)
+_VALUES = st.text(max_size=40) | st.sampled_from(
+    ["HB01/CERT", "pdf", "1", "-1", "a4-3x8", "9" * 30]
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(_NAMES, _VALUES), max_size=12))
+def test_whatever_a_form_holds_is_answered_and_never_a_fault(
+    fuzzer: Person, fields: list[tuple[str, str]]
+) -> None:
+    query = urllib.parse.urlencode(fields, errors="surrogatepass")
+    token = urllib.parse.urlencode({"csrf": fuzzer.form_token})
+    json = {"Content-Type": "application/x-www-form-urlencoded"}
+    for path in ("/my", "/my/certificates", "/my/print", "/login"):
+        assert fuzzer.get(f"{path}?{query}").status_code < 500, path
+    answer = fuzzer.client.post("/my/print", content=f"{token}&{query}".encode(), headers=json)
+    assert answer.status_code in (200, 422)
+    # Without the token of this session, so that no example ends it.
+    for path in ("/my/account", "/logout"):
+        answer = fuzzer.client.post(path, content=query.encode(), headers=json)
+        assert answer.status_code == 403
+
+
+@pytest.fixture
+def fuzzer(somebody: Make) -> Person:
+    person = somebody()
+    person.log_in("lin")
+    person.form_token = person.csrf
+    return person
 
 
 def test_strange_forms_are_refused_and_never_a_fault(somebody: Make) -> None:
