@@ -124,7 +124,8 @@ def serials(balances: Balances) -> list[str]:
 
 def mentioned_serials(pages: Mapping[str, Iterable[str]]) -> set[str]:
     """The serials in whose name a passbook page has lines, also where they fell to zero."""
-    return {s for page in pages.values() for line in page if (s := serial_of(line))}
+    named = {line for page in pages.values() for line in page if "/" in line}
+    return {s for line in named if (s := serial_of(line))}
 
 
 def held_mg(balances: Balances, serial: str) -> dict[str, dict[str, int]]:

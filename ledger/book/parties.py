@@ -30,14 +30,15 @@ def named(event: Event) -> set[str]:
 
 def concerned(event: Event, reader: state.Reader) -> set[str]:
     """Those named, and who stands on the other side of a named consignment or certificate."""
-    key = ""
-    if isinstance(event.body, bodies.LotArrived | bodies.LotReturned):
-        key = f"consignment:{event.body.consignment}"
-    elif isinstance(event.body, bodies.CertificateRevoked):
-        key = f"certificate:{event.body.serial}"
-    found = reader.find(key) if key else None
+    parties, body = named(event), event.body
+    if isinstance(body, (bodies.LotArrived, bodies.LotReturned)):
+        key = f"consignment:{body.consignment}"
+    elif isinstance(body, bodies.CertificateRevoked):
+        key = f"certificate:{body.serial}"
+    else:
+        return parties
+    found = reader.find(key)
     other = None if found is None else found[1]
-    parties = named(event)
     if isinstance(other, state.Consignment):
         parties |= {other.party, other.to.party or ""}
     elif isinstance(other, state.Certificate) and other.holder is not None:

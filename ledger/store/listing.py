@@ -16,7 +16,10 @@ FIRST: Final = ("made_n", "made_ms", "metal", "form")  # kept from the first ent
 LAST: Final = ("kind", "place", "site", "party", "country", "roles", "since_n", "since_ms")
 COLUMNS: Final = (*LAST, *FIRST)
 NOTHING: Final[Row] = dict.fromkeys(COLUMNS)
-KINDS: Final = ("lot", "site", "party")
+# Events that put a lot somewhere. A run does where it makes a lot or uses it up.
+_MOVES: Final = (
+    bodies.LotReceived, bodies.LotDispatched, bodies.LotReturned, bodies.LotArrived,
+)  # fmt: skip
 
 
 def of_entry(key: str, value: state.State, facts: state.Facts) -> Row | None:
@@ -37,16 +40,20 @@ def of_entry(key: str, value: state.State, facts: state.Facts) -> Row | None:
 
 
 def _lot(lot: str, value: state.Lot, facts: state.Facts) -> Row:
-    place, event = _place(value, facts.event.body), facts.event
+    event, body = facts.event, facts.event.body
+    place = _place(value, body)
     row: Row = {"kind": "lot", "place": place, "site": value.at_site, "roles": value.role}
-    empty_before = _empty_before(facts.book, lot)
-    if place is not None and _moves(event.body, empty_before, not value.balances):
-        row |= {"since_n": facts.n, "since_ms": event.occurred_at_ms}
-    if empty_before and isinstance(event.body, bodies.LotReceived | bodies.RunRecorded):
-        row |= {"made_n": facts.n, "made_ms": event.occurred_at_ms}
-        material = _material(lot, event.body)
+    made, moved = isinstance(body, bodies.LotReceived), isinstance(body, _MOVES)
+    if isinstance(body, bodies.RunRecorded):
+        made = _empty_before(facts.book, lot)
+        moved = made == bool(value.balances)
+    if place is not None and moved:
+        row["since_n"], row["since_ms"] = facts.n, event.occurred_at_ms
+    if made:
+        row["made_n"], row["made_ms"] = facts.n, event.occurred_at_ms
+        material = _material(lot, body)
         if material is not None:
-            row |= {"metal": material.metal, "form": material.form}
+            row["metal"], row["form"] = material.metal, material.form
     return row
 
 
@@ -66,16 +73,6 @@ def _empty_before(book: state.Book, lot: str) -> bool:
     return all(shown[0] == shown[1] for page in pages for shown in page.values())
 
 
-def _moves(body: bodies.Body, empty_before: bool, empty_after: bool) -> bool:
-    """Whether the entry puts the lot where it is now, or uses it up."""
-    if isinstance(body, bodies.RunRecorded):
-        return empty_before != empty_after
-    return isinstance(
-        body,
-        bodies.LotReceived | bodies.LotDispatched | bodies.LotReturned | bodies.LotArrived,
-    )
-
-
 def _material(lot: str, body: bodies.Body) -> bodies.Material | None:
     if isinstance(body, bodies.LotReceived):
         return body.material
@@ -86,7 +83,9 @@ def _material(lot: str, body: bodies.Body) -> bodies.Material | None:
 
 def merge(before: Row | None, row: Row) -> Row:
     """The columns after `row`, given those before it."""
-    merged = dict(NOTHING) if before is None else before
+    if before is None:
+        return NOTHING | row
+    merged = before
     for name, value in row.items():
         if value is not None and (merged[name] is None or name not in FIRST):
             merged[name] = value
