@@ -90,7 +90,7 @@ def test_the_five_minutes_by_hand_run_as_printed(tour: tuple[Tour, list[str]]) -
     assert printed[1].count('"leaf_hash"') == 2, "party and site are recorded"
     assert '"percent":"90.00"' in printed[2]
     assert "HTTPS://YARD.EXAMPLE/L/YARD1/CANS-1/" in printed[4]
-    assert (made.home / "cans.png").read_bytes().startswith(b"\x89PNG")
+    assert (made.home / "cans.pdf").read_bytes().startswith(b"%PDF-")
     assert "Mrs Chen" not in (made.home / "cans.remelt.json").read_text(encoding="utf-8")
 
 
