@@ -34,6 +34,7 @@ def init(arguments: argparse.Namespace) -> int:
     print(f"  policy   {policy}   (give this to buyers, over a way they trust)")
     print(f"  secrets  {found.keys}   (back them up; nobody can make them again)")
     data = f" --data {arguments.data}" if arguments.data else ""
+    data += f" --database '{found.shown_database}'" if arguments.database else ""
     print(f"next: remelt apikey new {arguments.operator} --scope record read audit{data}")
     print(f"      remelt serve{data}")
     return 0

@@ -24,6 +24,7 @@ class Head:
     at_ms: int
 
 
+_ROWS: Final = 1_000
 # Made once: building a statement costs more than running it.
 _LOG: Final[BindParameter[str]] = bindparam("log_id")
 _HEAD: Final = select(*tables.head.c["origin", "size", "root", "last_leaf", "at_ms"]).where(
@@ -76,7 +77,8 @@ def read_leaves(
         .where(c.log_id == log_id, c.n >= start, c.n < end)
         .order_by(c.n)
     )
-    for row in connection.execute(query):
+    # Row by row: a log is larger than a memory, and PostgreSQL's driver would fetch all of it.
+    for row in connection.execute(query, execution_options={"yield_per": _ROWS}):
         yield row.n, row.leaf_hash, row.leaf, row.party, row.event_id
 
 
