@@ -102,6 +102,7 @@ def among(
 
 
 def _few(connection: Connection, kind: Kind, asked: Asked, names: list[str]) -> Page:
+    # Without `kind.own`: by it SQLite would walk all lots of the log instead of looking up these.
     conditions, places = _conditions(connection, kind, asked), list[Place]()
     for i in range(0, len(names), _CHUNK):
         chunk = kind.table.c[kind.name].in_(names[i : i + _CHUNK])
@@ -125,7 +126,7 @@ def _walked(connection: Connection, kind: Kind, asked: Asked) -> Page:
         walk.append(n <= asked.before[0])
     last = select(n).where(*walk).order_by(n.desc()).offset(SCAN_MAX - 1).limit(1)
     bound = connection.execute(last).scalar_one_or_none()
-    conditions = _conditions(connection, kind, asked)
+    conditions = [*kind.own, *_conditions(connection, kind, asked)]
     if bound is not None:
         conditions.append(n >= bound)
     if asked.viewer is not None:
@@ -147,7 +148,7 @@ def _bytewise(connection: Connection, column: ColumnElement[str]) -> ColumnEleme
 
 def _conditions(connection: Connection, kind: Kind, asked: Asked) -> list[ColumnElement[bool]]:
     n, name = kind.order
-    found = [kind.table.c.log_id == asked.log_id, *kind.own, *asked.filters]
+    found = [kind.table.c.log_id == asked.log_id, *asked.filters]
     if asked.before is not None:
         at, last = asked.before
         found += [n <= at, or_(n < at, _bytewise(connection, name) < last)]
