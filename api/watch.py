@@ -41,6 +41,7 @@ class Watch:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+            self._flush()  # the server ends by a signal, which flushes nothing
             return
         began = time.perf_counter()
         request_id = _request_id(scope)
@@ -93,8 +94,11 @@ class Watch:
             line["code"] = scope[callers.CODE]
         if who is not None:
             line["party"], line["key"] = who.party, who.key_id
-        data = orjson.dumps(line, default=repr) if self.as_json else _readable(line)
-        sys.stderr.buffer.write(data + b"\n")
+        data = orjson.dumps(line, option=orjson.OPT_UTC_Z) if self.as_json else _readable(line)
+        try:
+            sys.stderr.buffer.write(data + b"\n")
+        except (OSError, ValueError):
+            self.lines = False
         if status >= _FAULT:
             self._flush()
         elif not self.flushing:
@@ -104,7 +108,10 @@ class Watch:
 
     def _flush(self) -> None:
         self.flushing = False
-        sys.stderr.buffer.flush()
+        try:
+            sys.stderr.buffer.flush()
+        except (OSError, ValueError):  # whoever read our lines has gone; requests go on
+            self.lines = False
 
 
 def _readable(line: dict[str, Any]) -> bytes:

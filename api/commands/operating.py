@@ -84,10 +84,11 @@ def restore_backup(arguments: argparse.Namespace) -> int:
     missing = [name for name in archive.KEYS if name not in made.keys]
     print(f"  keys        {'MISSING: ' + ', '.join(missing) if missing else 'in place'}")
     _warn_of_forks(made, compared=bool(known or arguments.expect_size))
-    data = f" --data {os.path.relpath(found.data)}" if arguments.data else ""
+    same = f" --data {os.path.relpath(found.data)}" if arguments.data else ""
+    same += f" --database {found.shown_database}" if arguments.database else ""
     if missing:
         print(f"next: put the missing keys into {found.keys}, mode 0600, or name them by settings")
-    print(f"next: remelt doctor{data}, then remelt serve{data}")
+    print(f"next: remelt doctor{same}, then remelt serve{same}")
     return 0
 
 

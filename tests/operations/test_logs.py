@@ -84,7 +84,9 @@ def wait_for(what: Callable[[], bool]) -> None:
 
 
 @contextlib.contextmanager
-def serving(data: Path, *options: str, **environment: str) -> Iterator[Server]:
+def serving(
+    data: Path, *options: str, reader_leaves: bool = False, **environment: str
+) -> Iterator[Server]:
     ledger = Ledger.open(plant.settings_of(data))
     key = apikeys.create(ledger, "HEFEI", ["record", "read"], "test")
     ledger.engine.dispose()
@@ -97,8 +99,10 @@ def serving(data: Path, *options: str, **environment: str) -> Iterator[Server]:
     with output.open("wb") as file:
         process = subprocess.Popen(
             [*command, *options], cwd=documents.ROOT, env=clean | environment, stdout=file,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE if reader_leaves else subprocess.STDOUT,
         )  # fmt: skip
+    if process.stderr is not None:
+        process.stderr.close()
     headers = {"Authorization": f"Bearer {key}"}
     client = httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60)
     server = Server(data, key, process, client, output)
@@ -193,6 +197,13 @@ def test_a_proxy_is_believed_only_where_a_setting_says_so(server: Server, tmp_pa
     with serving(tmp_path / "data", REMELT_PROXIES="127.0.0.1") as trusting:
         trusting.client.get("/v1/entries/1", headers=forwarded)
         assert trusting.line_of("proxied")["client"] == "203.0.113.9"
+
+
+def test_requests_go_on_when_nobody_reads_the_lines(tmp_path: Path) -> None:
+    plant.build(tmp_path / "data")
+    with serving(tmp_path / "data", reader_leaves=True) as server:
+        for _ in range(3):
+            assert server.client.get("/v1/entries/99999").status_code == 404
 
 
 def test_probes_that_find_nothing_wrong_have_no_line(server: Server) -> None:
@@ -420,6 +431,8 @@ def test_a_stop_finishes_what_is_queued(tmp_path: Path, processes: int) -> None:
         for sender in senders:
             sender.join(30)
         assert "Traceback" not in server.output.read_text()
+        lines = [line for line in server.lines() if line.get("path") == "/v1/events"]
+        assert len(lines) >= len(answers), "the last lines are written too"
     taken = [said.json() for status, said in answers if status == 201]
     assert {status for status, _ in answers} <= {201, 503}
     assert all(said.headers["retry-after"] for status, said in answers if status == 503)

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from ledger import tail
+from ledger import entry, tail
 from ledger.errors import CorruptError, RuleError
 from ledger.service import Ledger
 from ledger.store import engine as engines
+from ledger.store import entries, tables
 from tests.store import plant
 
 
@@ -90,6 +91,28 @@ def test_a_damaged_end_is_refused(ledger: Ledger, statement: str, said: str) -> 
     assert raised.value.code == "STORE_CORRUPT"
     assert said in raised.value.message
     assert "remelt audit" in raised.value.hint
+    ledger.engine.dispose()
+
+
+def test_an_entry_that_was_replaced_with_all_its_hashes_but_the_tree_is_found(
+    ledger: Ledger,
+) -> None:
+    n = plant.SIZE + 299
+    leaf = plant.leaf(ledger, n)
+    with engines.reading(ledger.engine) as connection:
+        old = entries.read_leaf(connection, ledger.log_id, n)
+    new = old.replace(f'"at":{leaf.at_ms}'.encode(), f'"at":{leaf.at_ms + 1}'.encode())
+    assert new != old
+    damage(ledger, "UPDATE entries SET leaf_hash = leaf_hash")  # no trigger is in the way now
+    with engines.writing(ledger.engine) as connection:
+        place = tables.entries.c.n == n
+        changed = {"leaf": new, "leaf_hash": entry.leaf_hash(new)}
+        connection.execute(tables.entries.update().where(place).values(changed))
+        connection.execute(
+            tables.head.update().values(last_leaf=entry.leaf_hash(new), at_ms=leaf.at_ms + 1)
+        )
+    with pytest.raises(CorruptError, match=f"entry {n}: tile"):
+        look(ledger)
     ledger.engine.dispose()
 
 
