@@ -22,9 +22,11 @@ from api.routes import events as event_routes
 from api.routes import gtins, health, lists, log, lots, vocabulary
 from api.routes import labels as label_routes
 from ledger import entry, errors, reports, sequencer, settings
+from ledger import lists as ledger_lists
 from ledger.book import encoding, events, mass, rules, shapes
 from ledger.book.rules import certificates
 from ledger.certificate import dossier
+from ledger.store import lists as stored_lists
 from tests import documents
 
 PORT = "8731"
@@ -287,6 +289,8 @@ def test_limits_are_those_of_the_code() -> None:
         (certificates.OPEN_SERIALS_MAX, "on a lot | {} |"),
         (rules.FUTURE_MAX_MS // 60_000, "ahead of the server | {} minutes"),
         (reports.LINEAGE_MAX, "one answer | {} lots"),
+        (ledger_lists.LIMIT_MAX, "of a list | {} items"),
+        (stored_lists.SCAN_MAX, "looks at | {} |"),
         (dossier.BUDGET_BYTES, "the server | {} bytes"),
         (dossier.MAX_ENTRIES, "MiB, {} entries"),
     ]

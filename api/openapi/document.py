@@ -90,6 +90,12 @@ _MEANINGS: Final = {
     429: "Too many requests; wait as long as Retry-After says",
     503: "Not now; wait as long as Retry-After says",
 }
+_REQUEST_ID: Final[Schema] = {
+    "X-Request-ID": {
+        "description": "by which the server's log names this request",
+        "schema": {"type": "string"},
+    }
+}
 _WAIT: Final[Schema] = {
     "Retry-After": {"description": "seconds to wait", "schema": {"type": "string"}}
 }
@@ -208,6 +214,8 @@ def _responses(operation: Schema, name: str, *, keyed: bool) -> Schema:
             "content": {PROBLEM: {"schema": ref("Problem")}},
             **({"headers": _HEADERS[status]} if status in _HEADERS else {}),
         }
+    for answer in given.values():
+        answer["headers"] = {**_REQUEST_ID, **answer.get("headers", {})}
     return {str(status): given[status] for status in sorted(given)}
 
 
