@@ -3,7 +3,9 @@ and however few rows one request may look at."""
 
 from __future__ import annotations
 
+import datetime
 import itertools
+import zoneinfo
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -109,3 +111,28 @@ def test_an_upgrade_makes_the_views_that_are_new(
     ledger = opened()
     assert plant.audited(ledger).size == told.head().size
     assert len(whole(ledger, lists.Query("lots", {}, "WUHU", 1_000))[0]) > 5
+
+
+def test_a_certificate_expires_by_the_clock_of_its_site(running: Ledger) -> None:
+    zones = {"HF01": "Pacific/Kiritimati", "WH01": "Etc/GMT+12"}  # 14 hours ahead, 12 behind
+    today = datetime.datetime.now(datetime.UTC).date()
+    for site, zone in zones.items():
+        again = plant.site_of(site, plant.OWNERS[site])
+        again["body"]["zone"] = zone
+        plant.accept(running, again)
+        for i, days in enumerate((-2, -1, 0, 1, 2)):
+            day = (today + datetime.timedelta(days=days)).isoformat()
+            plant.accept(running, plant.receipt(f"{site}/E{i}"))
+            plant.accept(running, plant.certificate([f"{site}/E{i}"], valid_until=day))
+    every = whole(running, lists.Query("certificates", {}, None, 1_000))[0]
+    assert len(every) == 10
+    for item in every:
+        end = datetime.date.fromisoformat(item["valid_until"]) + datetime.timedelta(days=1)
+        zone_ = zoneinfo.ZoneInfo(zones[item["site"]])
+        expired = datetime.datetime.now(zone_).date() >= end
+        assert item["status"] == ("EXPIRED" if expired else "VALID"), item
+    for status in ("VALID", "EXPIRED", "REVOKED"):
+        query = lists.Query("certificates", {"status": status}, None, 3, total=True)
+        want = [item for item in every if item["status"] == status]
+        assert whole(running, query)[0] == want
+        assert lists.read(running, query).total == len(want)
