@@ -34,6 +34,16 @@ _LOCKED_HEAD: Final = _HEAD.with_for_update()
 _EVENTS: Final = keyed.keyed(
     tables.entries, "event_id", "event_id", "n", "leaf_hash", "leaf", fixed=("log_id", "party")
 )
+_LEAVES: Final = (
+    select(*tables.entries.c["n", "leaf_hash", "leaf", "party", "event_id"])
+    .where(
+        tables.entries.c.log_id == _LOG,
+        tables.entries.c.n >= bindparam("start"),
+        tables.entries.c.n < bindparam("end"),
+    )
+    .order_by(tables.entries.c.n)
+    .limit(_ROWS)
+)
 _TILE: Final = select(tables.tiles.c.hashes).where(
     tables.tiles.c.log_id == _LOG,
     tables.tiles.c.level == bindparam("level"),
@@ -70,16 +80,16 @@ def read_leaf(connection: Connection, log_id: str, n: int) -> bytes:
 def read_leaves(
     connection: Connection, log_id: str, start: int, end: int
 ) -> Iterator[tuple[int, bytes, bytes, str, str]]:
-    """(n, leaf hash, leaf, party, event id) of entries start to end-1, in order."""
-    c = tables.entries.c
-    query = (
-        select(*c["n", "leaf_hash", "leaf", "party", "event_id"])
-        .where(c.log_id == log_id, c.n >= start, c.n < end)
-        .order_by(c.n)
-    )
-    # Row by row: a log is larger than a memory, and PostgreSQL's driver would fetch all of it.
-    for row in connection.execute(query, execution_options={"yield_per": _ROWS}):
-        yield row.n, row.leaf_hash, row.leaf, row.party, row.event_id
+    """(n, leaf hash, leaf, party, event id) of entries start to end-1, in order.
+
+    A thousand at a time: a log may be larger than a memory.
+    """
+    while start < end:
+        place = {"log_id": log_id, "start": start, "end": end}
+        rows = connection.execute(_LEAVES, place).all()
+        for row in rows:
+            yield row.n, row.leaf_hash, row.leaf, row.party, row.event_id
+        start = rows[-1].n + 1 if len(rows) == _ROWS else end
 
 
 def leaves(connection: Connection, log_id: str, ns: Iterable[int]) -> Iterator[tuple[int, bytes]]:
