@@ -128,6 +128,8 @@ def test_axe_finds_nothing_grave_where_something_is_wrong(
     page.fill("#password", "wrong")
     page.keyboard.press("Enter")
     page.wait_for_selector("#problem")
+    assert page.evaluate("document.activeElement.id") == "problem", "told at once"
+    assert page.title().startswith("有问题需要更正：")
     assert not [one for one in findings(page) if one.startswith(GRAVE)]
     page.click("#problem a")
     assert page.evaluate("document.activeElement.id") == "name", "the summary leads to the field"
