@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 
 from api import limits, logs, metrics, problems
 from api.callers import Callers
@@ -17,8 +19,20 @@ from api.pages import views as pages
 from api.routes import docs, events, gtins, health, labels, lists, log, lots, vocabulary
 from api.shield import Shield
 from api.watch import Watch
-from ledger import settings
+from ledger import highwater, readiness, settings
 from ledger.service import Ledger
+
+
+def _note(ledger: Ledger) -> None:
+    head = readiness.try_head(ledger)
+    if head is not None:
+        highwater.raise_to(ledger.settings, head)
+
+
+async def _note_high_water(ledger: Ledger) -> None:
+    while True:
+        await run_in_threadpool(_note, ledger)
+        await asyncio.sleep(1)
 
 
 def create_app(ledger: Ledger | None = None) -> FastAPI:
@@ -27,8 +41,11 @@ def create_app(ledger: Ledger | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         opened.sequencer.start()
+        noting = asyncio.create_task(_note_high_water(opened))
         yield
+        noting.cancel()
         opened.sequencer.stop()
+        _note(opened)
         opened.engine.dispose()
 
     app = FastAPI(

@@ -19,14 +19,14 @@ from typing import Any
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 
-from ledger import archive, audit, entry, keys, lastrun, revisions
+from ledger import archive, audit, entry, highwater, keys, lastrun, revisions
 from ledger.book import bodies
-from ledger.errors import CorruptError, ProofError, RuleError
+from ledger.errors import CorruptError, RuleError
 from ledger.service import Ledger, upgrade_tables
 from ledger.settings import Settings
 from ledger.store import copies, entries
 from ledger.store import engine as engines
-from ledger.tlog import checkpoint, note, tiles
+from ledger.tlog import checkpoint, note
 
 Progress = Callable[[int, int], None]
 
@@ -186,6 +186,7 @@ def _restore(
         with engines.reading(copy) as connection:
             log_id, head, verifier = _opened(connection, manifest)
             refuse_older(connection, log_id, head, verifier, newest)
+            highwater.check(connection, log_id, settings)
         with engines.writing(copy) as connection:
             upgrade_tables(connection)
         with engines.reading(copy) as connection:
@@ -228,29 +229,13 @@ def refuse_older(
     newest: Newest,
 ) -> None:
     """Refuse a log that is behind what is known of it, or another than what is known of it."""
-    wanted = newest.size
     if newest.checkpoint:
         known, _ = checkpoint.open_checkpoint(newest.checkpoint, [verifier])
-        wanted = max(wanted, known.size)
-        if known.size <= head.size:
-            root = tiles.root_at(
-                known.size, lambda level, i: entries.read_tile(connection, log_id, level, i)
-            )
-            if (known.origin, known.root) != (head.origin, root):
-                raise ProofError(
-                    "PROOF_INVALID",
-                    f"checkpoint: at size {known.size} the backup has another root",
-                    field="checkpoint",
-                    hint="one of the two is a fork, and both are signed; keep them as evidence",
-                )
-    if wanted > head.size:
-        raise RuleError(
-            "BACKUP_OLD",
-            f"the log went on to {wanted} entries, the backup has {head.size}",
-            field="size",
-            value=head.size,
-            hint="entries written on top of it would be a fork, signed by you: find a newer backup",
-        )
+        mark = highwater.Mark(known.origin, known.size, known.root)
+        highwater.refuse_behind(connection, log_id, head, mark, "by the checkpoint,")
+    if newest.size > head.size:
+        mark = highwater.Mark(head.origin, newest.size, b"")
+        highwater.refuse_behind(connection, log_id, head, mark, "as you say,")
 
 
 def _is_sqlite(settings: Settings) -> bool:

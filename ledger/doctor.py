@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from ledger import backup, fonts, keys, lastrun, readiness, revisions, tail
+from ledger import backup, fonts, highwater, keys, lastrun, readiness, revisions, tail
 from ledger.errors import LedgerError
 from ledger.readiness import Check
 from ledger.settings import Settings
@@ -211,6 +211,7 @@ def _log(connection: Connection, log_id: str, found: Settings) -> Iterator[Check
     if verifier is not None:
         try:
             tail.check(connection, log_id, verifier)
+            highwater.check(connection, log_id, found)
             last = min(head.size, tail.LAST)
             message = f"{head.origin}: {head.size} entries; the last {last} hang together"
             yield Check("log", "ok", message)

@@ -20,6 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     (
         *("ledger.settings", "ledger.keys", "ledger.store", "ledger.clock", "ledger.statements"),
         *("ledger.fonts", "ledger.revisions", "ledger.tail", "ledger.archive", "ledger.lastrun"),
+        "ledger.highwater",
     ),
     (
         *("ledger.edges", "ledger.sequencer", "ledger.service", "ledger.audit", "ledger.witness"),

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from api import app, logs, metrics
 from api.commands.ledgers import where
-from ledger import settings, tail
+from ledger import highwater, settings, tail
 from ledger.service import Ledger
 from ledger.store import engine as engines
 
@@ -32,6 +32,7 @@ def serve(arguments: argparse.Namespace) -> int:
     ledger = Ledger.open(found)
     with engines.reading(ledger.engine) as connection:
         tail.check(connection, ledger.log_id, ledger.verifier)
+        highwater.check(connection, ledger.log_id, found)
     with socket.create_server((arguments.host, arguments.port)):
         pass  # a port that is taken is told before anything is promised
     print(f"{ledger.origin}: http://{arguments.host}:{arguments.port}", flush=True)

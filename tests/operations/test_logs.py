@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from tests import documents
 from tests.store import plant
 
 SECRET = "Grossmann7P3"
+NAMES = itertools.count()
 
 
 @dataclass
@@ -41,7 +42,6 @@ class Server:
     process: subprocess.Popen[bytes]
     client: httpx.Client
     output: Path
-    names: Iterator[int] = field(default_factory=lambda: itertools.count())
 
     def post(self, envelope: dict[str, Any], **headers: str) -> httpx.Response:
         return self.client.post("/v1/events", json=envelope, headers=headers)
@@ -59,7 +59,7 @@ class Server:
 
     def receipt(self) -> dict[str, Any]:
         private = {"seller": f"{SECRET} Wang", "plate": SECRET}
-        return plant.receipt(f"HF01/R{next(self.names)}", private=private)
+        return plant.receipt(f"HF01/R{next(NAMES)}", private=private)
 
     def figures(self, **headers: str) -> dict[str, float]:
         said = self.client.get("/metrics", headers=headers)
@@ -85,7 +85,7 @@ def wait_for(what: Callable[[], bool]) -> None:
 
 @contextlib.contextmanager
 def serving(
-    data: Path, *options: str, reader_leaves: bool = False, **environment: str
+    data: Path, *options: str, reader_leaves: bool = False, **environment: Any
 ) -> Iterator[Server]:
     ledger = Ledger.open(plant.settings_of(data))
     key = apikeys.create(ledger, "HEFEI", ["record", "read"], "test")
@@ -213,7 +213,7 @@ def test_probes_that_find_nothing_wrong_have_no_line(server: Server) -> None:
 
 
 @pytest.mark.parametrize("off", [{"REMELT_ACCESS_LOG": "off"}, {"REMELT_LOG_LEVEL": "warning"}])
-def test_lines_of_requests_can_be_switched_off(tmp_path: Path, off: dict[str, str]) -> None:
+def test_lines_of_requests_can_be_switched_off(tmp_path: Path, off: dict[str, Any]) -> None:
     plant.build(tmp_path / "data")
     with serving(tmp_path / "data", **off) as server:
         said = server.client.get("/v1/entries/99999")

@@ -1,0 +1,88 @@
+"""How far this machine has seen its log go: a guard against databases that were set back.
+
+A database that comes back from a snapshot, a copy or a point in time does not know what it signed
+since, and going on would be a fork. So a server notes size and root in a file beside the keys, in
+no backup, once a second and when it ends; and does not start on a log that is behind it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+from sqlalchemy import Connection
+
+from ledger.errors import ProofError, RuleError
+from ledger.settings import Settings
+from ledger.store import entries
+from ledger.tlog import tiles
+
+NAME: Final = "high-water.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A size that the log had, and its root then."""
+
+    origin: str
+    size: int
+    root: bytes
+
+
+def read(settings: Settings) -> Mark | None:
+    """The mark; None where there is none, or none that can be read."""
+    try:
+        found = orjson.loads((settings.data / NAME).read_bytes())
+        return Mark(str(found["origin"]), int(found["size"]), bytes.fromhex(found["root"]))
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def raise_to(settings: Settings, head: entries.Head) -> None:
+    """Move the mark up to the head. Nothing happens where the directory cannot be written."""
+    mark = read(settings)
+    if mark is not None and mark.origin == head.origin and mark.size >= head.size:
+        return
+    path = settings.data / NAME
+    fresh = path.with_name(f".{NAME}.{os.getpid()}")
+    said = {"origin": head.origin, "size": head.size, "root": head.root.hex()}
+    try:
+        fresh.write_bytes(orjson.dumps(said))
+        fresh.replace(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+
+
+def check(connection: Connection, log_id: str, settings: Settings) -> None:
+    """RuleError BACKUP_OLD if the log is behind the mark, ProofError PROOF_INVALID if beside it."""
+    mark, head = read(settings), entries.read_head(connection, log_id)
+    if mark is None or head is None or mark.origin != head.origin or not mark.size:
+        return
+    refuse_behind(connection, log_id, head, mark, f"{settings.data / NAME} says that")
+
+
+def refuse_behind(
+    connection: Connection, log_id: str, head: entries.Head, mark: Mark, who_says: str
+) -> None:
+    """Refuse a log that has not come as far as it is known to have been, or not that way."""
+    if mark.size > head.size:
+        raise RuleError(
+            "BACKUP_OLD",
+            f"{who_says} the log went on to {mark.size} entries, here it has {head.size}",
+            field="size",
+            value=head.size,
+            hint="entries written on top of it would be a fork, signed by you: find a newer "
+            "backup; docs/operations.md tells what else can be done",
+        )
+    root = tiles.root_at(
+        mark.size, lambda level, i: entries.read_tile(connection, log_id, level, i)
+    )
+    if root != mark.root:
+        raise ProofError(
+            "PROOF_INVALID",
+            f"{who_says} at size {mark.size} the log had another root",
+            field="root",
+            hint="one of the two is a fork, and both are signed; keep them as evidence",
+        )
