@@ -261,6 +261,8 @@ def main() -> None:
     say(f"   .venv/bin/remelt verify {here}/{number}.remelt.json --policy {here}/policy.txt")
     say(f"   .venv/bin/remelt serve --data {here}/ledger")
     say(f"      and open http://127.0.0.1:8731/C/{number}")
+    say(f"   .venv/bin/remelt apikey new CHUZHOU-STRIP --data {here}/ledger")
+    say("      and log in with it at http://127.0.0.1:8731/login: a mill's lots, and labels to print")
     say("   .venv/bin/remelt try examples/aluminium/story.toml    after changing a weight in it")
 
 
