@@ -179,7 +179,7 @@ def _append_only(connection: Connection) -> Iterator[Check]:
         return
     row = connection.execute(_GRANTS).one()
     if row.owns:
-        hint = "run the server as a role of its own: docs/operations.md, PostgreSQL"
+        hint = "run the server as a role of its own: docs/postgresql.md"
         message = f"{row.role} owns the tables: only triggers stand in its way"
         yield Check("append-only", "warn", message, hint)
     elif row.changes:

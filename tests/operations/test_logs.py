@@ -281,6 +281,15 @@ def test_figures_count_requests_events_and_commits(server: Server) -> None:
     assert any('method="other"' in name for name in after)
 
 
+def test_every_figure_is_documented(server: Server) -> None:
+    lastrun.write(plant.settings_of(server.data), lastrun.AUDIT, {"size": 7, "clean": True})
+    lastrun.write(plant.settings_of(server.data), lastrun.BACKUP, {"size": 6, "path": "/x"})
+    server.client.get("/v1/entries/1")
+    types = re.findall(r"^# TYPE (remelt_\w+)", server.client.get("/metrics").text, re.MULTILINE)
+    rows = documents.rows("docs/operations.md", "Metrics")
+    assert set(types) == {name for row in rows for name in re.findall(r"`(remelt_\w+)`", row[0])}
+
+
 def test_no_party_lot_or_path_is_a_label(server: Server) -> None:
     taken = server.receipt()
     server.post(taken)
