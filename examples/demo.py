@@ -262,7 +262,7 @@ def main() -> None:
     say(f"   .venv/bin/remelt serve --data {here}/ledger")
     say(f"      and open http://127.0.0.1:8731/C/{number}")
     say(f"   .venv/bin/remelt apikey new CHUZHOU-STRIP --data {here}/ledger")
-    say("      and log in with it at http://127.0.0.1:8731/login: a mill's lots, and labels to print")
+    say("      and log in with it at /login: a mill's lots, and labels to print")
     say("   .venv/bin/remelt try examples/aluminium/story.toml    after changing a weight in it")
 
 
