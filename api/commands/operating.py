@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -85,7 +86,7 @@ def restore_backup(arguments: argparse.Namespace) -> int:
     print(f"  keys        {'MISSING: ' + ', '.join(missing) if missing else 'in place'}")
     _warn_of_forks(made, compared=bool(known or arguments.expect_size))
     same = f" --data {os.path.relpath(found.data)}" if arguments.data else ""
-    same += f" --database {found.shown_database}" if arguments.database else ""
+    same += f" --database {shlex.quote(found.shown_database)}" if arguments.database else ""
     if missing:
         print(f"next: put the missing keys into {found.keys}, mode 0600, or name them by settings")
     print(f"next: remelt doctor{same}, then remelt serve{same}")
