@@ -43,7 +43,9 @@ def configure(settings: Settings) -> None:
             "disable_existing_loggers": False,
             "formatters": {"line": formatter},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-            "root": {"handlers": ["stderr"], "level": settings.log_level.upper()},
+            # Libraries at debug would tell what passes through them, passwords of forms too.
+            "root": {"handlers": ["stderr"], "level": "WARNING"},
+            "loggers": {"remelt": {"level": settings.log_level.upper()}},
         }
     )
 

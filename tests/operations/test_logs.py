@@ -180,6 +180,18 @@ def test_no_secret_and_nothing_private_is_in_any_line(server: Server) -> None:
     assert server.key.rpartition("_")[2] not in written
 
 
+def test_no_secret_is_in_any_line_at_debug_either(tmp_path: Path) -> None:
+    plant.build(tmp_path / "data")
+    with serving(tmp_path / "data", REMELT_LOG_LEVEL="debug") as server:
+        assert server.post(server.receipt()).status_code == 201
+        form = {"name": "wang.li", "password": SECRET}
+        assert server.client.post("/login", data=form).status_code >= 400
+        last = server.client.get("/v1/entries/1").headers["x-request-id"]
+        server.line_of(last)
+        assert SECRET not in server.output.read_text()
+        assert server.key not in server.output.read_text()
+
+
 def test_a_path_cannot_forge_a_line(server: Server) -> None:
     forged = '/x%0A{"event":"request","status":200,"request_id":"forged"}'
     assert server.client.get(forged).status_code == 404
