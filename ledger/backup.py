@@ -49,13 +49,19 @@ class Copy:
 def make(ledger: Ledger, target: Path, *, with_keys: bool, progress: Progress) -> Copy:
     """Write an archive of the ledger while others write to it, audit the copy, and tell its head.
 
-    target: the file, or an existing directory for one that is named after log and moment. Until
-    all is done and checked the file is not there. Raises RuleError TARGET_EXISTS, CorruptError
-    STORE_CORRUPT where the copy does not audit clean.
+    target: a new .zip file, or an existing directory for one that is named after log and moment.
+    Until all is done and checked the file is not there. Raises RuleError TARGET_EXISTS or
+    PARAMETER_INVALID, CorruptError STORE_CORRUPT where the copy does not audit clean.
     """
     now = datetime.datetime.now(datetime.UTC)
     if target.is_dir():
         target = target / f"remelt-{ledger.log_id}-{now:%Y%m%dT%H%M%SZ}.zip"
+    if target.suffix != ".zip":
+        raise RuleError(
+            "PARAMETER_INVALID", f"{target}: neither a directory that is there, nor a .zip file",
+            field="target", value=str(target),
+            hint="make the directory first, or is a disk not mounted? or name a file: backup.zip",
+        )  # fmt: skip
     if target.exists():
         raise archive.exists(str(target))
     with tempfile.TemporaryDirectory(prefix=".remelt-backup-", dir=target.parent) as made:

@@ -242,6 +242,10 @@ def test_nothing_is_overwritten(place: Place, backup: Path, remelt: Run, tmp_pat
 
 
 def test_a_backup_to_nowhere_is_named(place: Place, remelt: Run, tmp_path: Path) -> None:
+    said = remelt("backup", tmp_path / "not-mounted", *place.options)
+    assert said.status == 1
+    assert "neither a directory that is there, nor a .zip file" in said.err
+    assert not (tmp_path / "not-mounted").exists()
     said = remelt("backup", tmp_path / "no/where.zip", *place.options)
     assert said.status == 2
     assert "No such file or directory" in said.err
