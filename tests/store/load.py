@@ -142,7 +142,8 @@ class Load:
         heads = []
         for envelope, answer in self.answers:
             place = (answer["n"], answer["leaf_hash"])
-            assert told.setdefault(envelope["id"], place) == place
+            first = told.setdefault(envelope["id"], place)
+            assert first == place, f"{envelope['id']} was entry {first}, and then {place}"
             hashes = tuple(bytes.fromhex(node) for node in answer["proof"])
             accepted = Accepted(
                 answer["n"], bytes.fromhex(answer["leaf_hash"]), answer["size"],

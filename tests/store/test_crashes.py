@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -62,9 +63,8 @@ def test_a_server_of_postgresql_that_is_killed_under_load_loses_nothing_acknowle
                 unanswered += len(load.unanswered)
                 written += written_of(data, load.unanswered)
                 load.repeat()
-        ledger = Ledger.open(plant.settings_of(data))
-        load.check(ledger)
-        ledger.close()
+        with closing(Ledger.open(plant.settings_of(data))) as ledger:
+            load.check(ledger)
     assert unanswered
     report(f"{ROUNDS} kills of one server", load, unanswered, written)
 
@@ -117,9 +117,8 @@ def test_a_primary_that_is_lost_under_load_takes_nothing_acknowledged_with_it(
         load.stop()
         unanswered, written = len(load.unanswered), written_of(data, load.unanswered)
         load.repeat()
-    ledger = Ledger.open(plant.settings_of(data))
-    load.check(ledger)
-    ledger.close()
+    with closing(Ledger.open(plant.settings_of(data))) as ledger:
+        load.check(ledger)
     assert unanswered
     report("a lost primary", load, unanswered, written)
 
