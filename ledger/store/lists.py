@@ -24,6 +24,7 @@ from sqlalchemy import (
 from ledger.store import tables
 
 SCAN_MAX: Final = 100_000
+SCAN_SEEN_MAX: Final = 40_000  # the same, where each row is asked whether the viewer may see it
 SORT_MAX: Final = 6_000  # a party with fewer objects has them sorted, with more walks through all
 COUNT_MAX: Final = 100_000  # the same, where they are only counted
 _CHUNK: Final = 500
@@ -186,7 +187,8 @@ def _bound(connection: Connection, wanted: List, asked: Asked) -> int | None:
     walk += [c[own] == value for own, value in wanted.own.items()]
     if wanted is ENTRIES and asked.viewer is not None:
         walk.append(_e.party == asked.viewer)
-    query = select(n).where(*walk).order_by(n).offset(SCAN_MAX - 1).limit(1)
+    most = SCAN_SEEN_MAX if asked.viewer is not None and wanted.prefix else SCAN_MAX
+    query = select(n).where(*walk).order_by(n).offset(most - 1).limit(1)
     bound: int | None = connection.execute(query).scalar_one_or_none()
     return bound
 
