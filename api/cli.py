@@ -98,10 +98,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         named = type(error).__module__.startswith("sqlalchemy")
         if not named and not isinstance(error, ModuleNotFoundError):
             raise
-        troubles = importlib.import_module("ledger.store.troubles") if named else None
-        refusal = troubles.explained(error) if troubles else None
-        if refusal is not None:
-            return _refused(refusal)
         reason = getattr(error, "orig", None) or error
         print(f"remelt: error: the database cannot be used: {reason}", file=sys.stderr)
         print(
@@ -112,7 +108,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _refused(error: LedgerError) -> int:
-    print(f"remelt: error: {error.code}: {error.message}", file=sys.stderr)
+    shown = f"{error.code}: {error.message}"
+    if type(error.__cause__).__module__.startswith("sqlalchemy"):
+        troubles = importlib.import_module("ledger.store.troubles")
+        shown += f": {troubles.said(error.__cause__)}"
+    print(f"remelt: error: {shown}", file=sys.stderr)
     if error.hint:
         print(f"remelt: hint: {error.hint}", file=sys.stderr)
     return 1

@@ -107,9 +107,11 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
     SQLite: it holds the write lock from its first moment. PostgreSQL: `read_head(lock=True)` takes
     the lock, so that comes first, and what is read after it is as the writer before left it.
+    Raises as `reading` does; then, too, a COMMIT that was sent may have taken effect.
     """
     options = _WRITING[engine.dialect.name]
     with (
+        _explaining(),
         turns.taken(engine, BUSY_TIMEOUT_MS),
         engine.connect().execution_options(**options) as connection,
     ):
@@ -126,10 +128,19 @@ def reading(engine: Engine) -> Iterator[Connection]:
     NOT_READY where the database does not answer, SETTING_INVALID where it does not serve us.
     """
     options = _READING[engine.dialect.name]
+    with (
+        _explaining(),
+        engine.connect().execution_options(**options) as connection,
+        connection.begin(),
+    ):
+        yield connection
+
+
+@contextmanager
+def _explaining() -> Iterator[None]:
     try:
-        with engine.connect().execution_options(**options) as connection, connection.begin():
-            yield connection
-    except DBAPIError as error:
+        yield
+    except (DBAPIError, postgresql.Error) as error:
         refusal = troubles.explained(error)
         if refusal is None:
             raise

@@ -26,6 +26,7 @@ from sqlalchemy.types import TypeEngine
 
 from ledger.errors import CorruptError, RuleError
 
+Error: Final = psycopg.Error  # what COPY raises; everything else comes by way of SQLAlchemy
 CONNECT: Final[dict[str, Any]] = {
     "connect_timeout": 10, "application_name": "remelt", "client_encoding": "utf8",
 }  # fmt: skip

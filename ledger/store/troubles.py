@@ -94,23 +94,25 @@ _TROUBLES: Final = (
         f"is it running, and is the address right? {_AGAIN}",
     ),
 )  # fmt: skip
-_SHOWN_MAX: Final = 200
+_SHOWN_MAX: Final = 300
 
 
 def explained(error: BaseException) -> LedgerError | None:
     """The refusal that a failure of the database amounts to; None where it is of another kind.
 
-    No password and no value of a row is in it.
+    It goes to whoever asked, so it does not repeat what the database said: see `said`.
     """
     cause = error.orig if isinstance(error, DBAPIError) else error
-    if cause is None:
-        return None
-    sqlstate, said = getattr(cause, "sqlstate", None) or "", " ".join(str(cause).split())
+    sqlstate, words = getattr(cause, "sqlstate", None) or "", said(error)
     for trouble in _TROUBLES:
-        by_words = not sqlstate and re.search(trouble.words, said)
+        by_words = not sqlstate and re.search(trouble.words, words)
         if by_words or (sqlstate and sqlstate in trouble.sqlstates):
-            shown = said if len(said) <= _SHOWN_MAX else said[:_SHOWN_MAX] + "…"
-            return RuleError(
-                trouble.code, f"{trouble.message}: {shown}", field="database", hint=trouble.hint
-            )
+            return RuleError(trouble.code, trouble.message, field="database", hint=trouble.hint)
     return None
+
+
+def said(error: BaseException) -> str:
+    """What the database said, in one line, for the operator. No password or row is in it."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    words = " ".join(str(cause).split())
+    return words if len(words) <= _SHOWN_MAX else words[:_SHOWN_MAX] + "…"

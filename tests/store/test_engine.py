@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, event, text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
-from ledger.errors import CorruptError
+from ledger.errors import CorruptError, RuleError
 from ledger.service import Ledger
 from ledger.store import engine as engines
 from ledger.store import entries, writes
@@ -72,7 +72,7 @@ def test_a_database_that_may_lose_commits_is_refused(data: Path, pragma: str) ->
 
 @SQLITE_ONLY
 def test_a_writer_locks_before_it_has_written_anything(ledger: Ledger, impatient: Engine) -> None:
-    with engines.writing(ledger.engine), pytest.raises(OperationalError, match="locked"):
+    with engines.writing(ledger.engine), pytest.raises(RuleError, match="another writer"):
         engines.writing(impatient).__enter__()
     with engines.writing(impatient):
         pass  # free again
