@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from api import limits, logs, metrics, problems
+from api.answers import Answers
 from api.callers import Callers
 from api.heads import Heads
 from api.openapi import document
@@ -40,6 +41,7 @@ def create_app(ledger: Ledger | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.answers.start()
         opened.sequencer.start()
         noting = asyncio.create_task(_note_high_water(opened))
         yield
@@ -58,6 +60,7 @@ def create_app(ledger: Ledger | None = None) -> FastAPI:
         redirect_slashes=False,  # another address is another thing, or nothing
     )
     app.state.ledger = opened
+    app.state.answers = Answers(opened.sequencer)
     app.state.callers = Callers(opened, limits.of(opened.settings))
     app.add_middleware(Heads)
     app.add_middleware(Shield)

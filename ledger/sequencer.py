@@ -100,6 +100,7 @@ class Sequencer:
         self.fatal: LedgerError | None = None
         # Told after each commit: its events, its seconds, and how many events wait.
         self.on_commit: Callable[[int, float, int], None] = lambda count, seconds, waiting: None
+        self.on_answered: Callable[[], None] = lambda: None
         self._edge: edges.Edge | None = None
         self._pool: queue.Queue[_Group | None] = queue.Queue()
         self._waiting = 0
@@ -184,6 +185,7 @@ class Sequencer:
             for group in groups:
                 if not group.future.done():
                     group.future.set_exception(_unknown(error))
+        self.on_answered()
 
     def _commit_or_repeat(self, groups: list[_Group]) -> None:
         """Commit, and once more from the start whenever the database says that it undid it."""

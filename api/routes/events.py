@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from api import deps, metrics, problems
+from api.answers import Answers
 from api.deps import LedgerDep, PrincipalDep
 from ledger.book.rules.draft import Outcome
 from ledger.errors import FormatError, LedgerError
@@ -95,7 +95,8 @@ async def record(
     submission = ledger.prepare(data, who.party)
     if dry_run:
         return _json(_tried(await run_in_threadpool(ledger.dry_run, submission)))
-    results = await asyncio.wrap_future(ledger.submit([submission]))
+    answers: Answers = request.app.state.answers
+    results = await answers.of(ledger.submit([submission]))
     if isinstance(results[0], LedgerError):
         raise results[0]
     return _json(shown(results[0]), 201)
@@ -121,7 +122,7 @@ async def record_batch(request: Request, ledger: LedgerDep, who: PrincipalDep) -
     while rows:
         segment, rows = await run_in_threadpool(_segment, ledger, who.party, rows)
         try:
-            done = await _submitted(ledger, segment)
+            done = await _submitted(request, ledger, segment)
         except LedgerError as error:
             if not results:
                 raise
@@ -136,13 +137,13 @@ async def record_batch(request: Request, ledger: LedgerDep, who: PrincipalDep) -
 
 
 async def _submitted(
-    ledger: Ledger, segment: list[tuple[int, Submission | LedgerError]]
+    request: Request, ledger: Ledger, segment: list[tuple[int, Submission | LedgerError]]
 ) -> list[Result]:
     """The results of a segment, of what was refused before it was submitted too."""
     waiting = [found for _, found in segment if isinstance(found, Submission)]
-    done = await asyncio.wrap_future(ledger.submit(waiting, with_proofs=False))
-    answers = iter(done)
-    return [next(answers) if isinstance(found, Submission) else found for _, found in segment]
+    answers: Answers = request.app.state.answers
+    done = iter(await answers.of(ledger.submit(waiting, with_proofs=False)))
+    return [next(done) if isinstance(found, Submission) else found for _, found in segment]
 
 
 def _segment(
