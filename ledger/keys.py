@@ -44,15 +44,16 @@ def write_secret(path: Path, data: bytes) -> None:
         os.close(directory)
 
 
-def _read(path: Path, what: str) -> bytes:
+_NO_LEDGER: Final = "create a ledger with `remelt init`, or name its directory with --data"
+_NO_KEY: Final = "make one with `remelt key new --out FILE`, or name the file that has it"
+
+
+def _read(path: Path, what: str, hint: str = _NO_LEDGER) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise CorruptError(
-            "SETTING_INVALID",
-            f"{what}: cannot read {path}: {error.strerror}",
-            hint="create a ledger with `remelt init`, or name its directory with --data",
-        ) from error
+        message = f"{what}: cannot read {path}: {error.strerror}"
+        raise CorruptError("SETTING_INVALID", message, hint=hint) from error
 
 
 def _read_text(path: Path, what: str) -> str:
@@ -124,7 +125,7 @@ def save_party_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
 
 def load_party_key(path: Path) -> ec.EllipticCurvePrivateKey:
     """A party's key from PEM."""
-    return _from_pem(_read(path, "key"), str(path))
+    return _from_pem(_read(path, "key", _NO_KEY), str(path))
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -7,6 +7,8 @@ import os
 import shlex
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +55,17 @@ def _end_cleanly(*_: object) -> None:
     sys.exit(128 + signal.SIGTERM)  # through every `with`, so that nothing half is left
 
 
+@contextmanager
+def _ending_cleanly() -> Iterator[None]:
+    before = signal.signal(signal.SIGTERM, _end_cleanly)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@_ending_cleanly()
 def make_backup(arguments: argparse.Namespace) -> int:
-    signal.signal(signal.SIGTERM, _end_cleanly)
     ledger = Ledger.open(where(arguments))
     progress = output.Progress("audited entries of the copy")
     target = Path(arguments.target)
@@ -70,8 +81,8 @@ def make_backup(arguments: argparse.Namespace) -> int:
     return 0
 
 
+@_ending_cleanly()
 def restore_backup(arguments: argparse.Namespace) -> int:
-    signal.signal(signal.SIGTERM, _end_cleanly)
     found = where(arguments)
     known = Path(arguments.checkpoint).read_bytes() if arguments.checkpoint else b""
     newest = backup.Newest(arguments.expect_size, known)
