@@ -21,7 +21,7 @@ from tests.http import scanner
 from tests.http.conftest import Road
 from tests.http.door import Door, refused
 
-SCHEMAS = Path("/work/shared/data/gs1-linkset")
+SCHEMAS = Path(__file__).parents[2] / "../shared/data/gs1-linkset"
 LINKSET = "application/linkset+json"
 GTIN, FOREIGN, DEMO = "09506000134352", "04006381333931", "09520123456788"
 VOC = "https://ref.gs1.org/voc/"

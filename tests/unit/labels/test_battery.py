@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from labels import battery
 from ledger.errors import FormatError
 
-MODEL = Path("/work/shared/data/tractusx/io.catenax.traction_battery_code/2.0.0")
+SHARED = Path(__file__).parents[3] / "../shared"
+MODEL = SHARED / "data/tractusx/io.catenax.traction_battery_code/2.0.0"
 PACK = "001PE12ABCDEFG7C10000001"
 REUSED = "001PE127C10000001RM"
 
