@@ -91,6 +91,14 @@ BROKEN = [
     (8, "group both", "group W1", "the name 'W1' stands above already"),
     (9, "quorum both", "quorum all", "no witness or group 'all'"),
     (10, "quorum both\n", "quorum both\nquorum none\n", "a second quorum line"),
+    (10, "quorum both\n", "quorum both\nmax_age 7\n", "not a time span: '7'"),
+    (10, "quorum both\n", "quorum both\nmax_age 07d\n", "not a time span"),
+    (10, "quorum both\n", "quorum both\nmax_age 0s\n", "not a time span"),
+    (10, "quorum both\n", "quorum both\nmax_age 1.5h\n", "not a time span"),
+    (10, "quorum both\n", "quorum both\nmax_age 1w\n", "not a time span"),
+    (10, "quorum both\n", "quorum both\nmax_age \u0667d\n", "not a time span"),
+    (10, "quorum both\n", "quorum both\nmax_age 1 d\n", "max_age with 2 words"),
+    (11, "quorum both\n", "quorum both\nmax_age 1d\nmax_age 1d\n", "a second max_age line"),
     (5, f"operator {KID}", f"operator {KID}\r", "a control character"),
 ]
 
@@ -221,3 +229,146 @@ def test_times_of_verified_cosignatures_are_what_a_quorum_takes() -> None:
         times = cosignature.verify_cosignatures(opened, keys)
         assert times == dict.fromkeys(some, 7)
         assert policy.satisfied(read, times) == met
+
+
+# How old, and who audits.
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds", "again"),
+    [("90s", 90, "90s"), ("60m", 3600, "1h"), ("36h", 129_600, "36h"), ("7d", 604_800, "7d"),
+     ("48h", 172_800, "2d"), ("999999999d", 86_399_999_913_600, "999999999d")],
+)  # fmt: skip
+def test_max_age_is_read_in_any_unit_and_written_in_the_largest(
+    written: str, seconds: int, again: str
+) -> None:
+    read = policy.parse(f"{WHOLE}max_age {written}\n".encode())
+    assert read.max_age_s == seconds
+    assert policy.format_policy(read).decode().endswith(f"max_age {again}\n")
+    assert policy.parse(policy.format_policy(read)) == read
+    assert policy.parse(WHOLE.encode()).max_age_s is None
+
+
+def test_auditors_are_who_stands_under_that_name_and_nobody_else() -> None:
+    rows = ("group a any X1 X2", "group auditors 2 a X3", "group witnesses any Y1 Y2")
+    assert policy.auditors(a_policy(*rows, "quorum none")) == {"X1", "X2", "X3"}
+    assert policy.auditors(a_policy("group Auditors any X1 X2", "quorum none")) == frozenset()
+    read = a_policy("quorum auditors", witnesses="auditors witnesses")
+    assert policy.auditors(read) == {"auditors"}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [("group auditors any X1", "group witnesses any auditors X2"),
+     ("group witnesses any X1", "group b any witnesses X2", "group auditors any b")],
+)  # fmt: skip
+def test_nobody_counts_both_as_a_witness_and_as_an_auditor(rows: tuple[str, ...]) -> None:
+    with pytest.raises(FormatError, match="stands within") as caught:
+        a_policy(*rows, "quorum none")
+    assert caught.value.code == "POLICY_INVALID"
+    assert "third group" in caught.value.hint
+    both = ("group auditors any X1", "group witnesses any X2", "group q all auditors witnesses")
+    assert meets(a_policy(*both, "quorum q"), "X1", "X2")
+
+
+def test_the_key_of_a_log_is_no_witness_of_it() -> None:
+    seed = b"log".ljust(32)
+    signer = note.parse_skey(note.generate_skey("x.example", seed))
+    witness = cosignature.key_from_seed("x.example", cosignature.ED25519, seed).cosigner.vkey
+    text = f"log {signer.verifier.vkey}\nwitness W {witness}\noperator {KID}\nquorum none\n"
+    with pytest.raises(FormatError, match="a key that stands above already"):
+        policy.parse(text.encode())
+
+
+def test_the_time_of_a_quorum_is_the_latest_by_which_all_of_it_had_seen() -> None:
+    of_3 = a_policy("group a 2 X1 X2 X3", "quorum a")
+    assert policy.seen_at_s(of_3, {"X1": 100, "X2": 200, "X3": 300}) == 200
+    assert policy.seen_at_s(of_3, {"X1": 100, "X3": 10**18}) == 100
+    assert policy.seen_at_s(of_3, {"X1": 100, "X2": 0}) == 100
+    assert policy.seen_at_s(of_3, {"X1": 0, "X2": 0}) is None
+    assert policy.seen_at_s(of_3, {"X1": 100}) is None
+    assert policy.seen_at_s(a_policy("quorum none"), {"X1": 100, "X2": 200}) == 200
+    assert policy.seen_at_s(a_policy("quorum none"), {}) is None
+    assert policy.seen_at_s(a_policy("quorum X1"), {"X1": 100, "X2": 200}) == 100
+
+
+def test_who_is_lacking_is_said_in_words() -> None:
+    rows = ("group X 2 X1 X2 X3", "group Y any Y1 Y2 Y3", "group q all X Y", "quorum q")
+    read = a_policy(*rows)
+
+    def said(*names: str) -> str:
+        return policy.lacking(read, dict.fromkeys(names, 1))
+
+    assert said() == "q (X (2 of X1, X2, X3), Y (1 of Y1, Y2, Y3))"
+    assert said("X2", "Y1") == "q (X (1 of X1, X3))"
+    assert said("X1", "X2") == "q (Y (1 of Y1, Y2, Y3))"
+    assert said("X1", "X2", "Y3") == ""
+    assert policy.lacking(a_policy("quorum X1"), {"X2": 1}) == "X1"
+
+
+def test_a_policy_holds_a_hundred_logs_witnesses_and_groups() -> None:
+    logs = [harness.log_signer(f"{n}.example/log", str(n)).verifier.vkey for n in range(100)]
+    rows = [f"log {vkey}" for vkey in logs]
+    rows += [f"operator {harness.kid_of(harness.private_key(str(n)))}" for n in range(100)]
+    names = [f"w{n}" for n in range(100)]
+    deep = ["group g0 any w0", *(f"group g{n} 2 g{n - 1} w{n}" for n in range(1, 100))]
+    read = a_policy(*rows, *deep, "quorum g99", witnesses=" ".join(names))
+    assert (len(read.logs), len(read.witnesses), len(read.groups)) == (101, 100, 100)
+    assert policy.parse(policy.format_policy(read)) == read
+    assert meets(read, *names)
+    assert len(policy.lacking(read, {})) <= 300
+
+
+# The operator's own list.
+
+ASKED = f"""witness W1 {WITNESS} https://witness.example
+witness W2 {WITNESS_2} http://127.0.0.1:8741/w
+"""
+
+
+def test_the_witnesses_of_an_operator_are_a_policy_without_logs() -> None:
+    read = policy.parse_witnesses(f"# ours\n{ASKED}group both any W1 W2\nquorum both\n".encode())
+    assert (read.logs, read.operators, read.max_age_s) == ((), (), None)
+    assert [w.url for w in read.witnesses] == ["https://witness.example", "http://127.0.0.1:8741/w"]
+    assert meets(read, "W2")
+    assert not meets(read)
+    assert policy.parse_witnesses(policy.format_policy(read)) == read
+
+
+def test_without_a_quorum_line_all_that_are_named_must_cosign() -> None:
+    read = policy.parse_witnesses(ASKED.encode())
+    assert meets(read, "W1", "W2")
+    assert not meets(read, "W1")
+    assert policy.parse_witnesses(policy.format_policy(read)) == read
+    one = policy.parse_witnesses(ASKED.split("\n")[0].encode())
+    assert (one.quorum, one.groups) == ("W1", ())
+    grouped = policy.parse_witnesses(f"{ASKED}group all any W1 W2\n".encode())
+    assert grouped.quorum == "all"
+    assert meets(grouped, "W1")
+    nobody = policy.parse_witnesses(b"# none yet\n")
+    assert (nobody.witnesses, nobody.quorum) == ((), "none")
+
+
+def test_a_name_made_for_all_that_are_named_is_nobody_elses() -> None:
+    read = policy.parse_witnesses(ASKED.replace("W1", "all").encode())
+    assert read.quorum == "all-"
+    assert not meets(read, "all")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"log {LOG}\n{ASKED}", "unknown keyword 'log', want one of witness, group, quorum"),
+        (f"operator {KID}\n", "unknown keyword 'operator'"),
+        ("max_age 1d\n", "unknown keyword 'max_age'"),
+        (f"witness W1 {WITNESS}\n", "has no URL to be asked at"),
+        (f"witness W1 {WITNESS} ftp://x\n", "has no URL to be asked at"),
+        (f"{ASKED}quorum W3\n", "no witness or group 'W3'"),
+    ],
+)
+def test_what_does_not_belong_into_the_operators_list_is_refused(text: str, message: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        policy.parse_witnesses(text.encode())
+    assert caught.value.code == "POLICY_INVALID"
+    assert message in caught.value.message
+    assert caught.value.hint
