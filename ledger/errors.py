@@ -124,6 +124,8 @@ PROOF_CODES: Final[dict[str, Code]] = {
     "BACKUP_INVALID": Code(422, "not a backup archive, or a damaged one"),
     "BACKUP_OLD": Code(409, "the log is known to have gone further than the backup"),
     "TARGET_EXISTS": Code(409, "there is something already where this would be written"),
+    "SOURCE_UNREADABLE": Code(502, "a log, mirror or witness does not give what it should"),
+    "LOG_FORKED": Code(409, "two signed checkpoints of one log contradict each other"),
     "STORE_CORRUPT": Code(500, "what is stored contradicts the log"),
     "SETTING_INVALID": Code(500, "a setting is missing or wrong"),
 }

@@ -14,19 +14,19 @@ PACKAGES = ("ledger", "labels", "api")
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("ledger.errors",),
     ("ledger.tlog", "ledger.book"),
-    ("ledger.entry",),
+    ("ledger.entry", "ledger.logkeys"),
     ("ledger.certificate",),
     ("ledger.exchange", "labels"),
     (
         *("ledger.settings", "ledger.keys", "ledger.store", "ledger.clock", "ledger.statements"),
         *("ledger.fonts", "ledger.revisions", "ledger.tail", "ledger.archive", "ledger.lastrun"),
-        "ledger.highwater",
+        *("ledger.highwater", "ledger.tilesource", "ledger.mirror"),
     ),
     (
         *("ledger.edges", "ledger.sequencer", "ledger.service", "ledger.audit", "ledger.witness"),
         *("ledger.reports", "ledger.apikeys", "ledger.trial", "ledger.people", "ledger.sessions"),
         *("ledger.gtins", "ledger.backup", "ledger.doctor", "ledger.lists", "ledger.recent"),
-        *("ledger.readiness",),
+        *("ledger.readiness", "ledger.rotation", "ledger.monitor", "ledger.replay"),
     ),
     ("api",),
 )
