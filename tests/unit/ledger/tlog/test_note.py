@@ -316,6 +316,26 @@ def test_malformed_note_is_refused_whether_or_not_keys_are_known(name: str) -> N
     assert code_of(MALFORMED[name]) == "NOTE_INVALID"
 
 
+def test_a_control_character_or_a_byte_that_is_no_utf_8_is_malformed_wherever_it_stands() -> None:
+    data = TEXT + b"\n" + PETER_LINE
+    for at in range(len(data) + 1):
+        for byte in (b"\x00", b"\x01", b"\x0b", b"\r", b"\xff", b"\x85"):
+            assert code_of(data[:at] + byte + data[at:], PETER) == "NOTE_INVALID"
+
+
+def test_keys_whose_id_follows_another_rule_are_no_log_keys_and_their_lines_are_unknown() -> None:
+    """Type 02 (ECDSA) hashes the key alone, type ff has a longer type."""
+    ecdsa = bytes(range(91))
+    named = {2: sha256(ecdsa).digest()[:4], 255: sha256(b"PeterNeumann\n\xffRSA\0").digest()[:4]}
+    for algorithm, key_id in named.items():
+        key = b64encode(bytes([algorithm]) + ecdsa).decode()
+        assert refuses_key(note.parse_vkey, f"PeterNeumann+{key_id.hex()}+{key}")
+        line = note.format_signature(note.Signature("PeterNeumann", key_id, bytes(71)))
+        opened = note.open_note(TEXT + b"\n" + line + PETER_LINE, [PETER])
+        assert opened.unverified == note.parse_signatures(line)
+        assert code_of(TEXT + b"\n" + line, PETER) == "CHECKPOINT_UNSIGNED"
+
+
 def test_malformed_note_in_which_nothing_was_replaced_would_not_be_a_test() -> None:
     assert TEXT + b"\n" + PETER_LINE not in MALFORMED.values()
 

@@ -221,6 +221,17 @@ PATHS = {
     "tile/0/x009/x223/x372/x036/x854/x775/807": (0, 2**63 - 1, 256),
     "tile/entries/000.p/3": (tiles.ENTRIES, 0, 3),
     "tile/entries/x003/x057/500": (tiles.ENTRIES, 3_057_500, 256),
+    # transparency-dev/tessera api/layout
+    "tile/0/x001/x234/067.p/89": (0, 1_234_067, 89),
+    "tile/63/x999/x999/x999/x999/x999/999.p/255": (63, 999_999_999_999_999_999, 255),
+    "tile/15/x455/667": (15, 455_667, 256),
+    "tile/3/x001/x234/567": (3, 1_234_567, 256),
+    "tile/entries/255.p/253": (tiles.ENTRIES, 255, 253),
+    "tile/entries/x123/x456/x789/000": (tiles.ENTRIES, 123_456_789_000, 256),
+    # golang/mod sumdb/tlog, without the height that C2SP paths do not have
+    "tile/0/001": (0, 1, 256),
+    "tile/5/x123/x456/078": (5, 123_456_078, 256),
+    "tile/0/x003/x057/500": (0, 3_057_500, 256),
 }
 
 
@@ -238,6 +249,9 @@ tile/0/x000/x001/000 tile/0/001/000 tile/0/x001/x000 tile/0/x001 tile/0/X001/000
 tile/0/x001/0 tile/00/000 tile/01/000 tile/64/000 tile/100/000 tile/+1/000 tile/1_0/000 tile//000
 tile/0/ tile/0 tile tile/ tile/data/000 tile/entries/entries tile/Entries/000 /tile/0/000
 tile/0/000/ tile/0//000 tile/0/000.P/1 tile/0/000.p/1/ tile/0/000?x tile/0/../000 tile/0/1e3
+tile/0/x001/x234/067.p/ tile/0/x001/x234/067.p tile/0/x001/x234/ tile/0/x001/x234 tile/0/x001/
+tile/1/x001/.p/abc tile/64/x001/002 tile/-1/x001/002 tile/abc/x001/002 tile/8/001/002
+tile/8/x001/0002 tile/8/x001/-002 tile/8/x001/002.p/256 tile/8/0/000 tile/0/data/x003/x057/500
 tile/0/x009/x223/x372/x036/x854/x775/808 tile/0/x001/x000/x000/x000/x000/x000/x000/000
 """.split()
 
@@ -275,6 +289,22 @@ def test_a_path_that_is_taken_is_the_one_way_to_write_it(
         return
     assert path.isascii()
     assert tiles.tile_path(*named) == path
+
+
+@pytest.mark.parametrize(
+    ("index", "size", "path"),
+    [
+        (0, 256, "tile/entries/000"),
+        (255, 256, "tile/entries/000"),
+        (251, 255, "tile/entries/000.p/255"),
+        (256, 512, "tile/entries/001"),
+        (256, 257, "tile/entries/001.p/1"),
+        (123_456_789 * 256, 123_456_790 * 256, "tile/entries/x123/x456/789"),
+    ],
+)
+def test_bundle_of_an_entry_is_where_tessera_looks_for_it(index: int, size: int, path: str) -> None:
+    bundle = index // tiles.WIDTH
+    assert tiles.tile_path(tiles.ENTRIES, bundle, tiles.tile_width(0, bundle, size)) == path
 
 
 def test_bundle_of_the_tessera_log_is_known() -> None:
