@@ -33,7 +33,7 @@ def forge(data: Path, run: str, lot: str, serial: str) -> bytes:
     hashes = [tree.leaf_hash(leaf) for leaf in forged]
     signed = checkpoint.sign_checkpoint(
         checkpoint.Checkpoint(ledger.origin, size, tree.root(hashes)),
-        [keys.load_log_key(ledger.settings)],
+        keys.load_log_keys(ledger.settings),
     )
     subtree = proof.subtree_from_leaves(hashes)
     view = reports.certificate_view(ledger, serial)

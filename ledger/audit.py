@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, delete, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from ledger import entry
+from ledger import closed_walks, entry, logkeys
 from ledger.book import bodies, fold, jose, lines, rules, state, totals
 from ledger.errors import LedgerError, ProofError
 from ledger.store import engine as engines
@@ -68,6 +68,7 @@ class _Audit:
     ids: set[tuple[str, str]] = field(default_factory=set)
     hashes: list[bytes] = field(default_factory=list)
     disclosed: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    verifiers: dict[str, note.Verifier] = field(default_factory=dict)
     declared: dict[tuple[str, str], int] = field(default_factory=dict)
     at_ms: int = 0
 
@@ -94,12 +95,13 @@ def _run(
         return Report("", 0, b"", Finding(None, "head", f"no log {log_id}"))
     audit = _Audit(connection, log_id, head.origin)
     audit.batch.log_id = log_id
+    audit.verifiers[verifier.vkey] = verifier
     finding, count = None, 0
     try:
         _check_entries(audit, head, verifier, progress)
         _check_end(audit, head)
         _check_tree(audit)
-        count = _check_checkpoints(audit, verifier)
+        count = _check_checkpoints(audit)
         _check_views(audit)
         _check_law(audit)
         _check_file(audit)
@@ -108,7 +110,9 @@ def _run(
     except _UNREADABLE as error:
         message = f"STORE_CORRUPT: {audit.reading}: cannot be read: {type(error).__name__}"
         finding = Finding(audit.at, audit.reading, message)
-    walks = closed_walks(audit) if finding is None else ()
+    walks: tuple[str, ...] = ()
+    if finding is None:
+        walks = closed_walks.find(audit.batch.edges, audit.memory.objects)
     return Report(head.origin, head.size, head.root, finding, count, walks)
 
 
@@ -172,6 +176,10 @@ def _check_entry(
     audit.ids.add(key)
     audit.hashes.append(leaf_hash)
     audit.at_ms = found.at_ms
+    if logkeys.names_keys(found.event):
+        texts = entries.read_disclosures(audit.connection, audit.log_id, n)
+        listed = logkeys.listed(found.event, texts)
+        audit.verifiers |= {key.vkey: key for key in listed}
     _follow(audit, found)
 
 
@@ -242,15 +250,15 @@ def _first_difference(left: bytes, right: bytes) -> int:
     return next(same, min(len(left), len(right)))
 
 
-def _check_checkpoints(audit: _Audit, verifier: note.Verifier) -> int:
-    """Every stored checkpoint is signed, and its root is that of the entries at its size."""
+def _check_checkpoints(audit: _Audit) -> int:
+    """Every checkpoint is signed by a key that the log names; its root is that of the entries."""
     audit.reading = "checkpoints"
     c = tables.checkpoints.c
     query = select(c.size, c.note).where(c.log_id == audit.log_id).order_by(c.size)
     edge, count, size = tree.EMPTY_EDGE, 0, 0
     for size, text in audit.connection.execute(query):
         try:
-            signed, _ = checkpoint.open_checkpoint(text.encode(), [verifier])
+            signed, _ = checkpoint.open_checkpoint(text.encode(), audit.verifiers.values())
         except LedgerError as error:
             raise _wrong("note", f"checkpoint {size}: {error.message}") from error
         edge = tree.edge_extend(edge, audit.hashes[edge.size : size])
@@ -343,41 +351,6 @@ def _check_file(audit: _Audit) -> None:
     damage = engines.damage(audit.connection)
     if damage:
         raise _wrong("database", f"the database file is damaged: {damage}")
-
-
-def closed_walks(audit: _Audit) -> tuple[str, ...]:
-    """Lots declared scrap that went back to the site they were declared from.
-
-    The rules cannot see it when a friend's furnace lies between; a reader of this list can.
-    Source: docs/events.md section 6.
-    """
-    children: dict[str, set[str]] = {}
-    for child, parent, _ in audit.batch.edges:
-        children.setdefault(parent, set()).add(child)
-    walks = []
-    for key, (_, value) in sorted(audit.memory.objects.items()):
-        if not isinstance(value, state.Lot):
-            continue
-        for mark in value.marks:
-            if mark.startswith("declared:"):
-                site = mark.removeprefix("declared:").partition("/")[0]
-                walks += _returns(children, key.removeprefix("lot:"), site)
-    return tuple(dict.fromkeys(walks))
-
-
-def _returns(children: dict[str, set[str]], lot: str, site: str) -> list[str]:
-    """Where metal of a lot crosses back: the site made something of what others had made of it."""
-    own = f"{site}/"
-    seen, todo, found = {lot}, [lot], []
-    while todo:
-        parent = todo.pop()
-        for child in sorted(children.get(parent, ())):
-            if child.startswith(own) and not parent.startswith(own):
-                found.append(f"{lot} declared scrap of {site} came back as {child}")
-            if child not in seen:
-                seen.add(child)
-                todo.append(child)
-    return found
 
 
 def rebuild_views(connection: Connection, log_id: str) -> int:

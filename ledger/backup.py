@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import platform
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,8 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 
-from ledger import archive, audit, entry, highwater, keys, lastrun, revisions
-from ledger.book import bodies
+from ledger import archive, audit, highwater, keys, lastrun, revisions, rotation
 from ledger.errors import CorruptError, RuleError
 from ledger.service import Ledger, upgrade_tables
 from ledger.settings import Settings
@@ -191,14 +190,15 @@ def _restore(
     with copies.opened(database) as copy:
         with engines.reading(copy) as connection:
             log_id, head, verifier = _opened(connection, manifest)
-            refuse_older(connection, log_id, head, verifier, newest)
+            known = rotation.known(connection, log_id)
+            refuse_older(connection, log_id, head, known, newest)
             highwater.check(connection, log_id, settings)
         with engines.writing(copy) as connection:
             upgrade_tables(connection)
         with engines.reading(copy) as connection:
             _clean(audit.run(connection, log_id, verifier, progress))
             signed = entries.read_checkpoint(connection, log_id, head.size)
-    _put_files(settings, staging, manifest, verifier)
+    _put_files(settings, staging, manifest, known)
     _put_database(settings, database, log_id, verifier, progress)
     given = _given_keys(settings)
     held = tuple(n for n in archive.KEYS if given[n] or (settings.keys / n).exists())
@@ -221,22 +221,19 @@ def _opened(
         manifest["origin"], manifest["size"], manifest["root"],
     ):  # fmt: skip
         raise archive.invalid(archive.DATABASE, "its head is not that of the manifest")
-    body = entry.parse(entries.read_leaf(connection, logs[0], 0)).event.body
-    if not isinstance(body, bodies.LogOpened):
-        raise archive.invalid(archive.DATABASE, "entry 0 does not open a log")
-    return logs[0], head, note.parse_vkey(body.log_key)
+    return logs[0], head, rotation.first_key(connection, logs[0])
 
 
 def refuse_older(
     connection: Connection,
     log_id: str,
     head: entries.Head,
-    verifier: note.Verifier,
+    verifiers: Iterable[note.Verifier],
     newest: Newest,
 ) -> None:
     """Refuse a log that is behind what is known of it, or another than what is known of it."""
     if newest.checkpoint:
-        known, _ = checkpoint.open_checkpoint(newest.checkpoint, [verifier])
+        known, _ = checkpoint.open_checkpoint(newest.checkpoint, verifiers)
         mark = highwater.Mark(known.origin, known.size, known.root)
         highwater.refuse_behind(connection, log_id, head, mark, "by the checkpoint,")
     if newest.size > head.size:
@@ -276,7 +273,10 @@ def database_path(settings: Settings) -> Path:
 
 
 def _put_files(
-    settings: Settings, staging: Path, manifest: Mapping[str, Any], verifier: note.Verifier
+    settings: Settings,
+    staging: Path,
+    manifest: Mapping[str, Any],
+    known: tuple[note.Verifier, ...],
 ) -> None:
     """Keys and policy. What is there already has to be the same."""
     held = _given_keys(settings)
@@ -292,11 +292,11 @@ def _put_files(
             raise archive.exists(str(target))
     given = next((s for s, t in places.items() if t.name == "log.key"), settings.keys / "log.key")
     if settings.log_key or given.exists():
-        skey = settings.log_key or given.read_text("ascii", "replace").strip()
-        if note.parse_skey(skey).verifier.vkey != verifier.vkey:
+        skeys = settings.log_key or given.read_text("ascii", "replace")
+        if not {note.parse_skey(skey).verifier for skey in skeys.split()} <= {*known}:
             raise RuleError(
-                "SETTING_INVALID", f"log key: it is not that of {verifier.name}", field="log_key",
-                hint="entry 0 of the backup names another: give the keys that belong to this log",
+                "SETTING_INVALID", f"log key: it is not that of {known[0].name}", field="log_key",
+                hint="the log in the backup names others: give the keys that belong to it",
             )  # fmt: skip
     for source, target in places.items():
         if not target.exists():

@@ -17,13 +17,12 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from ledger import backup, fonts, highwater, keys, lastrun, readiness, revisions, tail
+from ledger import backup, fonts, highwater, keys, lastrun, readiness, revisions, rotation, tail
 from ledger.errors import LedgerError
 from ledger.readiness import Check
 from ledger.settings import Settings
 from ledger.store import engine as engines
 from ledger.store import entries
-from ledger.tlog import note
 
 _DAY_S: Final = 86_400
 BACKUP_OLD_S: Final = 2 * _DAY_S
@@ -195,10 +194,10 @@ def _log(connection: Connection, log_id: str, found: Settings) -> Iterator[Check
     """The keys, the end of the log, and the clock."""
     head = entries.read_head(connection, log_id)
     assert head is not None  # noqa: S101 (its id was read in this transaction)
-    verifier = None
+    verifiers = None
     try:
-        verifier = keys.load_log_key(found).verifier
-        yield _same_key(verifier, head)
+        yield _log_keys(connection, log_id, found, head)
+        verifiers = rotation.known(connection, log_id)
     except LedgerError as error:
         yield Check("log key", "fail", error.message, error.hint)
     try:
@@ -208,9 +207,9 @@ def _log(connection: Connection, log_id: str, found: Settings) -> Iterator[Check
         yield Check("other keys", "ok", f"master key can be read{missing}")
     except LedgerError as error:
         yield Check("other keys", "fail", error.message, error.hint)
-    if verifier is not None:
+    if verifiers is not None:
         try:
-            tail.check(connection, log_id, verifier)
+            tail.check(connection, log_id, verifiers)
             highwater.check(connection, log_id, found)
             last = min(head.size, tail.LAST)
             message = f"{head.origin}: {head.size} entries; the last {last} hang together"
@@ -222,11 +221,17 @@ def _log(connection: Connection, log_id: str, found: Settings) -> Iterator[Check
     yield readiness.clock(head.at_ms)
 
 
-def _same_key(verifier: note.Verifier, head: entries.Head) -> Check:
-    if verifier.name != head.origin:
-        hint = "put the keys of this log back; its own key cannot be made again"
-        return Check("log key", "fail", f"it is named {verifier.name}, not {head.origin}", hint)
-    return Check("log key", "ok", verifier.vkey)
+def _log_keys(connection: Connection, log_id: str, found: Settings, head: entries.Head) -> Check:
+    signers = keys.load_log_keys(found)
+    for signer in signers:
+        if signer.name != head.origin:
+            hint = "put the keys of this log back; its own key cannot be made again"
+            return Check("log key", "fail", f"it is named {signer.name}, not {head.origin}", hint)
+    rotation.check(connection, log_id, signers)
+    if rotation.waiting(found) is not None:
+        hint = "run `remelt logkey add` again: it goes on where it was cut off"
+        return Check("log key", "warn", "a new key was made and is not in use yet", hint)
+    return Check("log key", "ok", " ".join(signer.verifier.vkey for signer in signers))
 
 
 def _fonts() -> Check:

@@ -37,9 +37,14 @@ def write_secret(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    directory = os.open(path.parent, os.O_RDONLY)
+    sync_directory(path.parent)  # what is signed or sealed with a key must not outlive its name
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable."""
+    directory = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(directory)  # what is signed or sealed with a key must not outlive its name
+        os.fsync(directory)
     finally:
         os.close(directory)
 
@@ -78,11 +83,11 @@ def refuse_leftovers(settings: Settings) -> None:
 def create_log_key(settings: Settings, origin: str) -> note.Signer:
     """Make the log's Ed25519 key, named like its origin, unless the environment holds one."""
     if settings.log_key:
-        signer = load_log_key(settings)
-        if signer.name != origin:
+        signer, *others = load_log_keys(settings)
+        if signer.name != origin or others:
             raise RuleError(
                 "SETTING_INVALID",
-                f"REMELT_LOG_KEY: a key named {signer.name}, want one named {origin}",
+                f"REMELT_LOG_KEY: a key named {signer.name}, want one key, named {origin}",
                 hint="unset it, and `remelt init` makes one",
             )
         return signer
@@ -91,9 +96,10 @@ def create_log_key(settings: Settings, origin: str) -> note.Signer:
     return note.parse_skey(skey)
 
 
-def load_log_key(settings: Settings) -> note.Signer:
-    """The log's signing key."""
-    return note.parse_skey(settings.log_key or _read_text(settings.keys / "log.key", "log key"))
+def load_log_keys(settings: Settings) -> tuple[note.Signer, ...]:
+    """The log's signing keys, one a line, the oldest first; each of them signs every checkpoint."""
+    text = settings.log_key or _read_text(settings.keys / "log.key", "log key")
+    return tuple(note.parse_skey(line) for line in text.split() or [""])
 
 
 def create_operator_key(settings: Settings) -> ec.EllipticCurvePrivateKey:

@@ -93,10 +93,10 @@ class Sequencer:
         self,
         engine: Engine,
         log_id: str,
-        signer: note.Signer,
+        signers: tuple[note.Signer, ...],
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        self.engine, self.log_id, self.signer, self.clock_ms = engine, log_id, signer, clock_ms
+        self.engine, self.log_id, self.signers, self.clock_ms = engine, log_id, signers, clock_ms
         self.fatal: LedgerError | None = None
         # Told after each commit: its events, its seconds, and how many events wait.
         self.on_commit: Callable[[int, float, int], None] = lambda count, seconds, waiting: None
@@ -297,7 +297,7 @@ class Sequencer:
         root = tree.edge_root(edge)
         after = entries.Head(head.origin, edge.size, root, work.hashes[-1], work.now_ms)
         signed = checkpoint.sign_checkpoint(
-            checkpoint.Checkpoint(head.origin, edge.size, root), [self.signer]
+            checkpoint.Checkpoint(head.origin, edge.size, root), self.signers
         ).decode()
         work.batch.objects = work.memory.objects
         work.batch.write(connection)

@@ -16,7 +16,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Connection, Engine, select
 
-from ledger import audit, entry, keys, revisions, statements
+from ledger import audit, entry, keys, revisions, rotation, statements
 from ledger.book import crockford, encoding, events, fold, jose, rules, state, vocabulary
 from ledger.book.rules.draft import Outcome
 from ledger.errors import FormatError, RuleError
@@ -105,7 +105,7 @@ def _create(
     }
     with engines.writing(engine) as connection:
         writes.create_head(connection, log_id, origin)
-    sequencer = Sequencer(engine, log_id, signer)
+    sequencer = Sequencer(engine, log_id, (signer,))
     first = _submission(statements.envelope(origin, operator, "log_opened", body), operator_key)
     sequencer.start()
     result = sequencer.submit([first]).result()[0]
@@ -163,8 +163,11 @@ class Ledger:
                 f"{settings.shown_database}: {len(found)} logs, want one",
                 hint="create one with `remelt init`",
             )
-        signer = keys.load_log_key(settings)
-        return cls(settings, engine, found[0], head.origin, Sequencer(engine, found[0], signer))
+        signers = keys.load_log_keys(settings)
+        if head.size:
+            with engines.reading(engine) as connection:
+                rotation.check(connection, found[0], signers)
+        return cls(settings, engine, found[0], head.origin, Sequencer(engine, found[0], signers))
 
     def close(self) -> None:
         """Stop the writer, if it was started, and close every connection."""
@@ -183,10 +186,17 @@ class Ledger:
         assert isinstance(log, state.Log)  # noqa: S101 (entry 0 made it)
         return log.operator
 
-    @property
+    @cached_property
     def verifier(self) -> note.Verifier:
-        """The log's public key."""
-        return self.sequencer.signer.verifier
+        """The log's first public key, which entry 0 names."""
+        with engines.reading(self.engine) as connection:
+            return rotation.first_key(connection, self.log_id)
+
+    @property
+    def verifiers(self) -> tuple[note.Verifier, ...]:
+        """Every public key that the log names as its own, those it no longer signs with too."""
+        with engines.reading(self.engine) as connection:
+            return rotation.known(connection, self.log_id)
 
     # Statements.
 

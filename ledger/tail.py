@@ -5,6 +5,7 @@ The whole log is the business of `ledger.audit`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from sqlalchemy import Connection
@@ -17,13 +18,13 @@ from ledger.tlog import checkpoint, note, tiles, tree
 LAST: Final = 256
 
 
-def check(connection: Connection, log_id: str, verifier: note.Verifier) -> entries.Head:
+def check(connection: Connection, log_id: str, verifiers: Iterable[note.Verifier]) -> entries.Head:
     """The head, if its checkpoint, right edge and last 256 entries hang together.
 
-    Checked: the stored checkpoint of the head's size is signed by `verifier` and says the head's
-    origin, size and root; the tiles of the right edge give that root; of the last 256 entries leaf
-    hash, tile, chain, index and recorded time; the head's last leaf and time are theirs. One read
-    transaction. Raises CorruptError STORE_CORRUPT.
+    Checked: the stored checkpoint of the head's size is signed by one of `verifiers` and says the
+    head's origin, size and root; the tiles of the right edge give that root; of the last 256
+    entries leaf hash, tile, chain, index and recorded time; the head's last leaf and time are
+    theirs. One read transaction. Raises CorruptError STORE_CORRUPT.
     """
     head = entries.read_head(connection, log_id)
     if head is None:
@@ -31,7 +32,7 @@ def check(connection: Connection, log_id: str, verifier: note.Verifier) -> entri
     if head.size == 0:
         return head
     try:
-        _check_checkpoint(connection, log_id, head, verifier)
+        _check_checkpoint(connection, log_id, head, verifiers)
         _check_entries(connection, log_id, head)
     except CorruptError as error:
         raise _wrong(error.field or "head", error.message) from error
@@ -46,10 +47,13 @@ def _wrong(field: str, message: str) -> CorruptError:
 
 
 def _check_checkpoint(
-    connection: Connection, log_id: str, head: entries.Head, verifier: note.Verifier
+    connection: Connection,
+    log_id: str,
+    head: entries.Head,
+    verifiers: Iterable[note.Verifier],
 ) -> None:
     text = entries.read_checkpoint(connection, log_id, head.size)
-    signed, _ = checkpoint.open_checkpoint(text.encode(), [verifier])
+    signed, _ = checkpoint.open_checkpoint(text.encode(), verifiers)
     if (signed.origin, signed.size, signed.root) != (head.origin, head.size, head.root):
         raise _wrong("checkpoint", f"checkpoint {head.size}: it is not that of the head")
     edge = tiles.edge_at(

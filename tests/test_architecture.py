@@ -20,13 +20,13 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     (
         *("ledger.settings", "ledger.keys", "ledger.store", "ledger.clock", "ledger.statements"),
         *("ledger.fonts", "ledger.revisions", "ledger.tail", "ledger.archive", "ledger.lastrun"),
-        *("ledger.highwater", "ledger.tilesource", "ledger.mirror"),
+        *("ledger.highwater", "ledger.tilesource", "ledger.mirror", "ledger.evidence"),
     ),
     (
         *("ledger.edges", "ledger.sequencer", "ledger.service", "ledger.audit", "ledger.witness"),
         *("ledger.reports", "ledger.apikeys", "ledger.trial", "ledger.people", "ledger.sessions"),
         *("ledger.gtins", "ledger.backup", "ledger.doctor", "ledger.lists", "ledger.recent"),
-        *("ledger.readiness", "ledger.rotation", "ledger.monitor", "ledger.replay"),
+        *("ledger.readiness", "ledger.rotation", "ledger.closed_walks", "ledger.monitor", "ledger.replay"),
     ),
     ("api",),
 )

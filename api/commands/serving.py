@@ -31,7 +31,7 @@ def serve(arguments: argparse.Namespace) -> int:
     logs.configure(found)
     ledger = Ledger.open(found)
     with engines.reading(ledger.engine) as connection:
-        tail.check(connection, ledger.log_id, ledger.verifier)
+        tail.check(connection, ledger.log_id, ledger.verifiers)
         highwater.check(connection, ledger.log_id, found)
     with socket.create_server((arguments.host, arguments.port)):
         pass  # a port that is taken is told before anything is promised

@@ -76,6 +76,24 @@ COMMANDS: Final[dict[str, Command]] = {
         "party.key_show",
         (_arg("file", metavar="PEM"),),
     ),
+    "logkey list": Command(
+        "print the log's own keys, and which of them sign",
+        "remelt logkey list",
+        "logkeys.list_all",
+        (*_DATA, _JSON),
+    ),
+    "logkey add": Command(
+        "make a further key of the log, name it in the log, and sign with it too",
+        "remelt logkey add",
+        "logkeys.add",
+        _DATA,
+    ),
+    "logkey retire": Command(
+        "sign no more with an old key; what it signed stays valid",
+        "remelt logkey retire 0bf5d5b9",
+        "logkeys.retire",
+        (*_DATA, _arg("key", help="its id: 8 hex digits")),
+    ),
     "apikey new": Command(
         "make an API key for a party; it is shown once",
         "remelt apikey new HUAIBEI-AL --scope record read --label 'scale house'",
@@ -198,6 +216,24 @@ COMMANDS: Final[dict[str, Command]] = {
             *_DATA,
             _arg("--rebuild-views", action="store_true", help="make all views again first"),
             _JSON,
+        ),
+    ),
+    "witness": Command(
+        "cosign the checkpoints of logs, so that none of them can show two histories",
+        "remelt witness --dir ./remelt-witness --name witness.example/w1 \\\n"
+        "    --log demo.remelt.example/anhui+…\n"
+        "remelt witness --dir ./remelt-witness --logs logs.txt --host 0.0.0.0 --port 8741\n"
+        "remelt witness --dir ./remelt-witness --show",
+        "witnessing.witness",
+        (
+            _arg("--dir", default="./remelt-witness", help="keys and what was cosigned last"),
+            _arg("--name", help="of a new witness, for ever: a URL without https"),
+            _arg("--log", action="append", metavar="VKEY", help="a log's public key; repeatable"),
+            _arg("--logs", metavar="FILE", help="lines `log VKEY`, or a witness network's list"),
+            _arg("--host", default="127.0.0.1"),
+            _arg("--port", type=int, default=8741),
+            _arg("--ml-dsa", action="store_true", help="cosign with an ML-DSA-44 key as well"),
+            _arg("--show", action="store_true", help="print the public keys and end"),
         ),
     ),
     "label": Command(

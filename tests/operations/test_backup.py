@@ -436,7 +436,7 @@ def test_a_checkpoint_of_another_history_or_log_is_refused(
     place: Place, new_place: NewPlace, backup: Path, remelt: Run, tmp_path: Path
 ) -> None:
     new, path = new_place("second"), tmp_path / "known.txt"
-    signer = keys.load_log_key(place.settings)
+    signer, *_ = keys.load_log_keys(place.settings)
     fork = checkpoint.Checkpoint(plant.ORIGIN, 7, tree.leaf_hash(b"another history"))
     path.write_bytes(checkpoint.sign_checkpoint(fork, [signer]))
     said = remelt("restore", backup, "--checkpoint", path, *new.options)

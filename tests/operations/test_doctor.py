@@ -127,7 +127,7 @@ def spoil_audit(place: Place) -> None:
         (spoil_old_revision, "tables", "at revision 0001", "remelt db upgrade"),
         (spoil_clock, "clock", "before the last entry", "NTP"),
         (spoil_log_key, "log key", "named other.example/log", "keys of this log"),
-        (spoil_same_name_key, "log", "checkpoint 12", "remelt audit"),
+        (spoil_same_name_key, "log key", "does not name", "keys of this log"),
         (spoil_master_key, "other keys", "want 64 hex digits", "secrets.token_hex"),
         (spoil_tile, "log", "tile/0/000", "remelt audit"),
         (spoil_head, "log", "", "remelt audit"),

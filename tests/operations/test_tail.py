@@ -38,7 +38,7 @@ def ledger(grown: Path, tmp_path: Path) -> Ledger:
 
 def look(ledger: Ledger) -> int:
     with engines.reading(ledger.engine) as connection:
-        return tail.check(connection, ledger.log_id, ledger.verifier).size
+        return tail.check(connection, ledger.log_id, ledger.verifiers).size
 
 
 def damage(ledger: Ledger, statement: str) -> None:

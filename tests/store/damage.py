@@ -101,7 +101,7 @@ class Damaged:
 
     def _sign(self, hashes: list[bytes], size: int) -> tuple[str, int]:
         head = checkpoint.Checkpoint(self.ledger.origin, size, tree.root(hashes[:size]))
-        signer = self.ledger.sequencer.signer
+        signer = self.ledger.sequencer.signers[0]
         return checkpoint.sign_checkpoint(head, [signer]).decode(), size
 
 

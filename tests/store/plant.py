@@ -78,7 +78,7 @@ def close(ledger: Ledger) -> None:
 def with_clock(ledger: Ledger, clock_ms: Callable[[], int]) -> Ledger:
     """The ledger with a writer that goes by another clock."""
     old = ledger.sequencer
-    ledger.sequencer = Sequencer(ledger.engine, ledger.log_id, old.signer, clock_ms)
+    ledger.sequencer = Sequencer(ledger.engine, ledger.log_id, old.signers, clock_ms)
     return ledger
 
 

@@ -87,7 +87,7 @@ def test_a_log_is_opened_once_and_keeps_its_keys(data: Path) -> None:
 def test_keys_read_back_as_they_were_written(tmp_path: Path) -> None:
     settings = plant.settings_of(tmp_path)
     signer = keys.create_log_key(settings, plant.ORIGIN)
-    assert keys.load_log_key(settings).verifier == signer.verifier
+    assert [s.verifier for s in keys.load_log_keys(settings)] == [signer.verifier]
     assert signer.name == plant.ORIGIN
     key = keys.new_party_key()
     keys.save_party_key(tmp_path / "own.pem", key)
@@ -209,12 +209,12 @@ def test_a_damaged_key_file_is_refused_without_showing_it(
 ) -> None:
     settings = plant.settings_of(data)
     (settings.keys / name).write_bytes(content)
-    load = {"log.key": keys.load_log_key, "master.key": keys.load_master_key}[name]
+    load = {"log.key": keys.load_log_keys, "master.key": keys.load_master_key}[name]
     error = refused(lambda: load(settings))
     assert error.code in ("SETTING_INVALID", "NOTE_INVALID")
 
 
-@pytest.mark.parametrize("load", [keys.load_log_key, keys.load_master_key, Ledger.open])
+@pytest.mark.parametrize("load", [keys.load_log_keys, keys.load_master_key, Ledger.open])
 def test_a_missing_key_file_is_named_with_what_to_do(
     data: Path, load: Callable[[object], object]
 ) -> None:

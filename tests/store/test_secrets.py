@@ -161,5 +161,5 @@ def test_no_secret_is_logged_whatever_happens(
 
 
 def test_a_ledger_and_its_parts_can_be_printed(used: Ledger) -> None:
-    shown = f"{used!r} {used.sequencer!r} {used.settings!r} {used.sequencer.signer!r}".encode()
+    shown = f"{used!r} {used.sequencer!r} {used.settings!r} {used.sequencer.signers!r}".encode()
     assert [secret for secret in secrets_of(used) if secret in shown] == []
