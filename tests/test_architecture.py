@@ -14,7 +14,7 @@ PACKAGES = ("ledger", "labels", "api")
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("ledger.errors",),
     ("ledger.tlog", "ledger.book"),
-    ("ledger.entry", "ledger.logkeys"),
+    ("ledger.entry", "ledger.logkeys", "ledger.alone"),
     ("ledger.certificate",),
     ("ledger.exchange", "labels"),
     (
@@ -26,7 +26,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         *("ledger.edges", "ledger.sequencer", "ledger.service", "ledger.audit", "ledger.witness"),
         *("ledger.reports", "ledger.apikeys", "ledger.trial", "ledger.people", "ledger.sessions"),
         *("ledger.gtins", "ledger.backup", "ledger.doctor", "ledger.lists", "ledger.recent"),
-        *("ledger.readiness", "ledger.rotation", "ledger.closed_walks", "ledger.monitor", "ledger.replay"),
+        *("ledger.readiness", "ledger.rotation", "ledger.closed_walks", "ledger.monitor", "ledger.replay", "ledger.remote_audit", "ledger.auditor"),
     ),
     ("api",),
 )
