@@ -1,0 +1,64 @@
+"""A witness: its keys, what it knows, and its server."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+from pathlib import Path
+
+import uvicorn
+
+from api import logs, witness_app
+from ledger import settings
+from ledger import witness as witnesses
+from ledger.errors import RuleError
+from ledger.tlog import cosignature
+from ledger.witness import logs as known_logs
+
+
+def witness(arguments: argparse.Namespace) -> int:
+    config = config_of(arguments)
+    if arguments.show:
+        _print_keys(config, arguments)
+        return 0
+    if not config.known:
+        raise RuleError(
+            "SETTING_INVALID", "witness: no log to witness",
+            hint="name its key with --log, as its operator gives it out, or a file with --logs",
+        )  # fmt: skip
+    return serve(config, arguments)
+
+
+def config_of(arguments: argparse.Namespace) -> witnesses.Config:
+    known = [known_logs.of_vkey(vkey) for vkey in arguments.log or ()]
+    if arguments.logs:
+        known += known_logs.parse(Path(arguments.logs).read_bytes())
+    return witnesses.Config(
+        Path(arguments.dir), arguments.name or "", tuple(known), arguments.ml_dsa
+    )
+
+
+def serve(
+    config: witnesses.Config,
+    arguments: argparse.Namespace,
+    judges: witnesses.Judges | None = None,
+) -> int:
+    """Serve until told to end. judges: by origin, for a witness that audits."""
+    logs.configure(settings.load())
+    with socket.create_server((arguments.host, arguments.port)):
+        pass  # a port that is taken is told before anything is promised
+    app = witness_app.serve_app(config, judges)
+    _print_keys(config, arguments)
+    uvicorn.run(
+        app, host=arguments.host, port=arguments.port, log_config=None, log_level="warning",
+        access_log=False, timeout_graceful_shutdown=10, server_header=False,
+    )  # fmt: skip
+    return 0
+
+
+def _print_keys(config: witnesses.Config, arguments: argparse.Namespace) -> None:
+    url = f"http://{arguments.host}:{arguments.port}"
+    for key in witnesses.ensure(config):
+        name = key.cosigner.name + "-ml-dsa" * (key.cosigner.algorithm == cosignature.ML_DSA_44)
+        print(key.cosigner.vkey)
+        print(f"witness {name} {key.cosigner.vkey} {url}", flush=True)
