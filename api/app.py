@@ -17,7 +17,7 @@ from api.heads import Heads
 from api.openapi import document
 from api.pages import detail, login, mine, printing, resolver
 from api.pages import views as pages
-from api.routes import docs, events, gtins, health, labels, lists, log, lots, vocabulary
+from api.routes import docs, events, gtins, health, labels, lists, log, logkeys, lots, vocabulary
 from api.shield import Shield
 from api.watch import Watch
 from ledger import highwater, readiness, settings
@@ -70,7 +70,7 @@ def create_app(ledger: Ledger | None = None) -> FastAPI:
     problems.install(app)
     for router in (events.router, lists.router, lots.router, log.router, health.router):
         app.include_router(router)
-    for router in (labels.router, gtins.router, vocabulary.router, docs.router):
+    for router in (logkeys.router, labels.router, gtins.router, vocabulary.router, docs.router):
         app.include_router(router)
     for own in (login.router, mine.router, detail.router, printing.router):
         app.include_router(own)

@@ -19,7 +19,7 @@ from api import cli
 from api.commands import table
 from api.pages import resolver, views
 from api.routes import events as event_routes
-from api.routes import gtins, health, lists, log, lots, vocabulary
+from api.routes import gtins, health, lists, log, logkeys, lots, vocabulary
 from api.routes import labels as label_routes
 from ledger import entry, errors, reports, sequencer, settings
 from ledger import lists as ledger_lists
@@ -221,7 +221,7 @@ def test_every_kind_of_event_is_documented_with_its_fields() -> None:
 
 def test_every_address_is_documented_and_every_documented_address_exists() -> None:
     routers = (
-        *(event_routes.router, lots.router, log.router, health.router),
+        *(event_routes.router, lots.router, log.router, logkeys.router, health.router),
         *(label_routes.router, gtins.router, lists.router, vocabulary.router),
     )
     served = {

@@ -207,6 +207,7 @@ COMPONENTS: Final[dict[str, Schema]] = {
     **{f"{name}s": _page(f"{name}Item") for name in ("Lot", "Certificate", "Site")},
     "Entries": _page("EntryItem"),
     "Parties": _page("PartyItem"),
+    "LogKeys": obj(log=TEXT, keys=array(obj(vkey=TEXT, signs=BOOLEAN))),
     "Inclusion": obj(n=INDEX, size=COUNT, leaf_hash=HASH, proof=HASHES, root=HASH),
     "Consistency": obj(from_=COUNT, to=COUNT, proof=HASHES, from_root=HASH, to_root=HASH),
     "Gtin": obj(

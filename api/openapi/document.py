@@ -38,6 +38,7 @@ ANSWERS: Final[dict[str, dict[int, str]]] = {
     "GET /v1/lots/{site}/{name}/lineage": {200: "Lineage"},
     "GET /v1/certificates/{serial}": {200: "Certificate"},
     "GET /v1/certificates/{serial}/dossier": {200: "Dossier"},
+    "GET /v1/log/keys": {200: "LogKeys"},
     "GET /v1/log/proof/inclusion": {200: "Inclusion"},
     "GET /v1/log/proof/consistency": {200: "Consistency"},
     "GET /healthz": {200: "Alive"},

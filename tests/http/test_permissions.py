@@ -23,7 +23,10 @@ READS = (
     "/v1/lots/HF01/INGOT",
     "/v1/lots/HF01/INGOT/lineage",
 )
-PUBLIC = ("/v1/log/checkpoint", "/v1/log/proof/inclusion?n=0", "/v1/log/proof/consistency?from=1")
+PUBLIC = (
+    "/v1/log/checkpoint", "/v1/log/keys", "/v1/log/proof/inclusion?n=0",
+    "/v1/log/proof/consistency?from=1",
+)  # fmt: skip
 
 
 def _receipt(door: Door, site: str = "HF01") -> dict[str, object]:
