@@ -117,6 +117,8 @@ PROOF_CODES: Final[dict[str, Code]] = {
     "PROOF_INVALID": Code(422, "an inclusion or consistency proof does not hold"),
     "NOTE_INVALID": Code(422, "not a signed note, checkpoint or key of the C2SP formats"),
     "CHECKPOINT_UNSIGNED": Code(422, "no signature of a known log key on the checkpoint"),
+    "CHECKPOINT_UNWITNESSED": Code(422, "the checkpoint lacks cosignatures that are wanted"),
+    "CHECKPOINT_STALE": Code(422, "no witness has seen the checkpoint recently enough"),
     "DOSSIER_INVALID": Code(422, "not a dossier, or one that does not hang together"),
     "POLICY_INVALID": Code(422, "the policy file cannot be read"),
     "ENTRY_INVALID": Code(422, "bytes that are not a canonical log entry"),

@@ -21,12 +21,12 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ledger import entry
+from ledger import entry, logkeys
 from ledger.book import bodies, encoding, events, fold, jose, rules, serial, state, vocabulary
 from ledger.book.rules.draft import Outcome
 from ledger.certificate import dossier, policy
 from ledger.errors import LedgerError
-from ledger.tlog import checkpoint, note, proof, tree
+from ledger.tlog import checkpoint, cosignature, note, proof, tree
 
 ORIGIN = "demo.remelt.example/anhui"
 OPERATOR = "OPERATOR"
@@ -48,6 +48,18 @@ def kid_of(key: ec.EllipticCurvePrivateKey) -> str:
 def log_signer(origin: str = ORIGIN, label: str = "log") -> note.Signer:
     seed = hashlib.sha256(label.encode()).digest()
     return note.parse_skey(note.generate_skey(origin, seed))
+
+
+def witness(name: str, algorithm: int = cosignature.ED25519) -> cosignature.CosigningKey:
+    """The key of a witness, of type 04 or 06, that is the same in every run."""
+    return cosignature.key_from_seed(name, algorithm, hashlib.sha256(name.encode()).digest())
+
+
+def cosigned(signed: bytes, times: Mapping[str, int]) -> bytes:
+    """A checkpoint with the cosignatures of Ed25519 witnesses, each at its time in seconds."""
+    read = note.parse_note(signed)
+    made = [cosignature.cosign(read.text, witness(name), at) for name, at in times.items()]
+    return note.format_note(read.text, [*read.unverified, *made])
 
 
 def rfc3339(at_ms: int) -> str:
@@ -74,6 +86,7 @@ class TestLedger:
 
     def __post_init__(self) -> None:
         self.signer = log_signer(self.origin, self.log_label)
+        self.signers = [self.signer]
         self.keys.setdefault(OPERATOR, [private_key("operator")])
         if not self.opened:
             self._open()
@@ -196,7 +209,7 @@ class TestLedger:
         """The signed note of the tree of the first `size` entries."""
         hashes = self.hashes()[: len(self.leaves) if size is None else size]
         head = checkpoint.Checkpoint(self.origin, len(hashes), tree.root(hashes))
-        return checkpoint.sign_checkpoint(head, [signer or self.signer])
+        return checkpoint.sign_checkpoint(head, [signer] if signer else self.signers)
 
     def inclusion(self, n: int, size: int | None = None) -> list[bytes]:
         """The proof that entry n is in the tree of the first `size` entries."""
@@ -231,9 +244,10 @@ class TestLedger:
         self,
         issued: entry.Entry,
         may_share: Callable[[entry.Entry], bool] = lambda found: True,
+        checkpoint: bytes = b"",
         **more: Any,
     ) -> bytes:
-        """The dossier of a certificate at the present size."""
+        """The dossier of a certificate at the present size, under a checkpoint of this size."""
         hashes = self.hashes()
         subtree = proof.subtree_from_leaves(hashes)
         return dossier.assemble(
@@ -241,7 +255,7 @@ class TestLedger:
             issued.n,
             self.leaves.__getitem__,
             lambda n: proof.inclusion(n, len(hashes), subtree),
-            self.checkpoint(),
+            checkpoint or self.checkpoint(),
             may_share,
             self.disclosures,
             **more,
@@ -273,6 +287,12 @@ class TestLedger:
         found = self.state("key_added", body, party)
         self.keys[party].append(key)
         return found
+
+    def rotate(self, label: str) -> entry.Entry:
+        """One more key of the log, named by the operator; it signs from now on, last."""
+        self.signers.append(log_signer(self.origin, label))
+        stated = logkeys.statement(signer.verifier.vkey for signer in self.signers)
+        return self.state("policy_set", stated["body"], private=stated["private"])
 
     def revoke_key(self, party: str, kid: str, reason: str = "lost") -> entry.Entry:
         body = {"party": party, "kid": kid, "reason": reason}

@@ -54,6 +54,37 @@ class InLog:
 
 
 @dataclass(frozen=True, slots=True)
+class Cosigned:
+    """A witness of the policy that cosigned the checkpoint, under its name there.
+
+    audits: it stands under `auditors`. time_s: when, in seconds since 1970; 0 if it does not say.
+    """
+
+    name: str
+    audits: bool
+    time_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Who saw the head, of those whom the policy names.
+
+    witnesses, auditors: how many it names of each. latest_s: the latest time that one of them
+    states. seen_at_s: the latest by which its quorum had seen the head. None: nobody says.
+    """
+
+    cosigned: tuple[Cosigned, ...] = ()
+    witnesses: int = 0
+    auditors: int = 0
+    latest_s: int | None = None
+    seen_at_s: int | None = None
+
+    def names(self, *, audits: bool) -> list[str]:
+        """Who cosigned as an auditor, or as an ordinary witness."""
+        return [made.name for made in self.cosigned if made.audits is audits]
+
+
+@dataclass(frozen=True, slots=True)
 class Certificate:
     """What the certificate's entry says."""
 
@@ -130,13 +161,33 @@ class Verdict:
     arithmetic: Arithmetic | None = None
     words: tuple[Word, ...] = ()
     revocation: Revocation | None = None
+    seen: Seen | None = None
 
 
 def as_dict(verdict: Verdict) -> dict[str, Any]:
     """The verdict as plain JSON data, with the lines that `text` prints."""
     shown = asdict(verdict)
     shown["lines"] = {name: clean(said) for name, said in _lines(verdict)}
-    shown["witnesses"] = shown["not_spent_twice"] = NOT_SHOWN
+    seen, in_log = verdict.seen or Seen(), verdict.in_log
+    witnesses, auditors = seen.names(audits=False), seen.names(audits=True)
+    shown["witnesses"] = [
+        {
+            "name": clean(made.name),
+            "counted_as": "auditor" if made.audits else "witness",
+            "time": _time(made.time_s),
+        }
+        for made in seen.cosigned
+    ]
+    shown["seen"] = {
+        "witnesses": len(witnesses), "of_witnesses": seen.witnesses,
+        "auditors": len(auditors), "of_auditors": seen.auditors,
+        "latest": _time(seen.latest_s), "as_of": _time(seen.seen_at_s),
+    }  # fmt: skip
+    shown["not_spent_twice"] = (
+        {"auditors": [clean(name) for name in auditors], "size": in_log.size}
+        if auditors and in_log
+        else None
+    )
     return shown
 
 
@@ -202,45 +253,73 @@ def _lines(verdict: Verdict) -> list[tuple[str, str]]:
     """The six lines, as far as verification came."""
     if verdict.in_log is None:
         return []
-    made = [("IN THE LOG", _in_log(verdict.in_log))]
+    seen = verdict.seen or Seen()
+    made = [("IN THE LOG", _in_log(verdict.in_log, seen))]
     if verdict.arithmetic is None or verdict.certificate is None:
         return made
     return [
         *made,
-        ("ARITHMETIC", _arithmetic(verdict.arithmetic, verdict.certificate)),
-        ("NOT SPENT TWICE", NOT_SHOWN),
-        ("NOT REVOKED", _not_revoked(verdict)),
+        ("ARITHMETIC", _arithmetic(verdict.arithmetic, verdict.certificate, seen)),
+        ("NOT SPENT TWICE", _not_spent_twice(verdict.in_log, seen)),
+        ("NOT REVOKED", _not_revoked(verdict, seen)),
         ("MADE OUT TO", _made_out_to(verdict.certificate)),
         ("ON WHOSE WORD", _on_whose_word(verdict)),
     ]
 
 
-def _in_log(in_log: InLog) -> str:
+def _in_log(in_log: InLog, seen: Seen) -> str:
     if not in_log.named:
         return (
             f"only by the dossier's own key, {in_log.log_key}, which your policy does not name; "
             f"it calls itself {in_log.origin}, size {in_log.size:,}"
         )
-    return f"yes, size {in_log.size:,}, log {in_log.origin}; seen by witnesses: {NOT_SHOWN}"
+    latest = f", latest {_time(seen.latest_s)}" if seen.latest_s else ""
+    return f"yes, size {in_log.size:,}, log {in_log.origin}, seen by {_seen_by(seen)}{latest}"
 
 
-def _arithmetic(sums: Arithmetic, certificate: Certificate) -> str:
+def _seen_by(seen: Seen) -> str:
+    witnesses, auditors = len(seen.names(audits=False)), len(seen.names(audits=True))
+    said = [f"{witnesses} of {seen.witnesses} witnesses"] if witnesses else []
+    said += [f"{auditors} of {seen.auditors} auditing witnesses"] if auditors else []
+    return " and ".join(said) or "no witness you named"
+
+
+def _auditing(seen: Seen) -> str:
+    """The auditors that cosigned, by name; "" if none did."""
+    *names, last = seen.names(audits=True) or [""]
+    if not names:
+        return last and f"auditing witness {last}"
+    return f"auditing witnesses {', '.join(names)} and {last}"
+
+
+def _not_spent_twice(in_log: InLog, seen: Seen) -> str:
+    auditors = _auditing(seen)
+    return f"on the word of {auditors} up to size {in_log.size:,}" if auditors else NOT_SHOWN
+
+
+def _arithmetic(sums: Arithmetic, certificate: Certificate, seen: Seen) -> str:
     what = f"{'+'.join(certificate.classes)} in the {certificate.substance}"
     on = f"lot {sums.lot}" if sums.lot else "the certified lots"
     quoted = sums.entries - sums.recomputed
     beside = f" ({quoted} more only quoted)" if quoted else ""
+    rest = f"; the difference rests on {_auditing(seen) or 'nobody'}"
     return (
         f"recomputed, {sums.recomputed} entries{beside}; {what} of {on}: proven at least "
         f"{sums.proven} % (stated {sums.stated} %); of the whole mass: proven at least "
         f"{sums.proven_of_mass} % (stated {sums.stated_of_mass} %)"
+        f"{rest if sums.proven_mg != sums.claimed_mg else ''}"
     )
 
 
-def _not_revoked(verdict: Verdict) -> str:
+def _not_revoked(verdict: Verdict, seen: Seen) -> str:
     if verdict.revocation is not None:
         gone = verdict.revocation
         return f"REVOKED by entry {gone.entry:,}, reason: {gone.reason}"
-    return "on the operator's word, as of the checkpoint above"
+    when = f", seen {_time(seen.seen_at_s)}" if seen.seen_at_s else ""
+    return (
+        f"as of the checkpoint above{when}, on the word of whoever made this file: a revocation "
+        "that it leaves out does not show"
+    )
 
 
 def _made_out_to(certificate: Certificate) -> str:
@@ -294,3 +373,8 @@ def time_of(at_ms: int) -> str:
     except OverflowError:
         return "?"
     return at.isoformat(timespec="seconds") + "Z"
+
+
+def _time(at_s: int | None) -> str | None:
+    """Seconds since 1970 as RFC 3339; None if not told."""
+    return time_of(at_s * 1000) if at_s else None

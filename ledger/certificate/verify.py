@@ -1,8 +1,10 @@
-"""Verification of a dossier against a buyer's policy: no network, no clock, no trust in its maker.
+"""Verification of a dossier against a buyer's policy: no network, no trust in its maker.
 
 1. Decode strictly: canonical JSON, well-formed entries, entry 0, the certificate's entry.
-2. The checkpoint is signed by a log key of the policy, under its own name; entry 0 says so too.
-3. Cosignatures of witnesses: not checked yet, so a policy that wants some is not met.
+2. The checkpoint is signed by a log key of the policy, under its own name; entry 0 names that key
+   too, or a later entry of the operator whose list of keys is disclosed (ledger/logkeys.py).
+3. Cosignatures by witnesses of the policy hold, all of them; they meet its quorum, and were made
+   within its max_age. The time now is an argument and serves for nothing else.
 4. Every entry's inclusion proof leads to the checkpoint's root.
 5. Every statement is for this log and signed by a key that an earlier entry registered for its
    party and that no entry shown revokes; entry 0 by the operator key of the policy. Every
@@ -23,10 +25,10 @@ from dataclasses import dataclass, replace
 from ledger import entry
 from ledger.book import bodies, jose, mass, state
 from ledger.book import serial as serials
-from ledger.certificate import dossier, policy, provenance, recompute, verdict
+from ledger.certificate import dossier, head, policy, provenance, recompute, verdict
 from ledger.certificate.verdict import Refusal, Verdict
 from ledger.errors import LedgerError, ProofError
-from ledger.tlog import checkpoint, note, proof
+from ledger.tlog import proof
 
 
 @dataclass(slots=True)
@@ -44,15 +46,17 @@ def verify(
     *,
     lot: str | None = None,
     serial: str | None = None,
+    now_s: int | None = None,
 ) -> Verdict:
     """The verdict on a dossier; see the module for its steps. Never raises, whatever `data` is.
 
     buyer: the policy; None names nobody. lot: the lot in the buyer's hands, whose own figure is
-    wanted. serial: the one the buyer was given, with or without hyphens.
+    wanted. serial: the one the buyer was given, with or without hyphens. now_s: the time, in
+    seconds since 1970; without it no checkpoint is young enough for a policy with a max_age.
     """
     progress = _Progress(Verdict(verdict.UNREADABLE))
     try:
-        return _verify(data, buyer, lot, serial, progress)
+        return _verify(data, buyer, lot, serial, now_s, progress)
     except LedgerError as error:
         return _refused(progress, error)
     except Exception as error:  # a hostile file may hit what no decoder expected
@@ -65,6 +69,7 @@ def _verify(
     buyer: policy.Policy | None,
     lot: str | None,
     serial: str | None,
+    now_s: int | None,
     progress: _Progress,
 ) -> Verdict:
     shown = dossier.parse(data)  # 1
@@ -72,21 +77,22 @@ def _verify(
 
     progress.step = 2
     opened = _opening(shown)
-    head, in_log = _checkpoint(shown, opened, buyer)
-    progress.found = replace(progress.found, in_log=in_log)
+    top = head.open_head(shown, opened, buyer)
+    named, size, root = top.in_log.named, top.checkpoint.size, top.checkpoint.root
+    progress.found = replace(progress.found, in_log=top.in_log)
 
     progress.step = 3
-    _cosignatures(buyer)
+    seen = head.seen(top, buyer, now_s)
+    progress.found = replace(progress.found, seen=seen)
+    head.check_seen(seen, buyer, now_s)
 
     progress.step = 4
     for n, item in shown.items.items():
         progress.n = n
-        proof.check_inclusion(
-            item.proof, size=head.size, root=head.root, index=n, leaf_hash=item.leaf_hash
-        )
+        proof.check_inclusion(item.proof, size=size, root=root, index=n, leaf_hash=item.leaf_hash)
 
     progress.step = 5
-    names = _statements(shown, opened, buyer if in_log.named else None, progress)
+    names = _statements(shown, opened, buyer if named else None, progress)
 
     progress.step = 6
     reader = recompute.Shown(opened.origin, shown.items.keys())
@@ -94,6 +100,9 @@ def _verify(
         progress.n = n
         recompute.take(reader, item.entry)
     recomputed = reader.recomputed
+    if top.naming and recomputed.isdisjoint(top.naming):
+        progress.n = top.naming[0]
+        raise _cannot("the entry that names the log's key cannot be recomputed")
     progress.n = issued.n
     if issued.n not in recomputed:
         raise _cannot("the certificate's own entry cannot be recomputed: what it reads is absent")
@@ -106,7 +115,7 @@ def _verify(
     progress.step = 8
     progress.found = replace(progress.found, revocation=_revocation(shown))
     _asked(shown, issued, lot, serial, progress.found)
-    status = verdict.MEETS_POLICY if in_log.named else verdict.STRANGER
+    status = verdict.MEETS_POLICY if named else verdict.STRANGER
     return replace(progress.found, status=status)
 
 
@@ -152,7 +161,7 @@ def _lots(issued: entry.Entry) -> tuple[str, ...]:
     return body.lots if isinstance(body, bodies.CertificateIssued) else ()
 
 
-# Steps 2 and 3.
+# Step 2.
 
 
 def _opening(shown: dossier.Dossier) -> bodies.LogOpened:
@@ -160,44 +169,6 @@ def _opening(shown: dossier.Dossier) -> bodies.LogOpened:
     if not isinstance(body, bodies.LogOpened):
         raise _cannot("entry 0 does not open a log")
     return body
-
-
-def _checkpoint(
-    shown: dossier.Dossier, opened: bodies.LogOpened, buyer: policy.Policy | None
-) -> tuple[checkpoint.Checkpoint, verdict.InLog]:
-    """The checkpoint, verified with a key of the policy, else with the one entry 0 names."""
-    own = note.parse_vkey(opened.log_key)
-    trusted = [log.verifier for log in buyer.logs] if buyer else []
-    named = True
-    try:
-        head, signed = checkpoint.open_checkpoint(shown.checkpoint, trusted)
-    except ProofError as error:
-        if error.code != "CHECKPOINT_UNSIGNED":
-            raise
-        named = False
-        head, signed = checkpoint.open_checkpoint(shown.checkpoint, [own])
-    signers = {(made.name, made.key_id) for made in signed.verified_signatures}
-    if (own.name, own.key_id) not in signers or (named and own not in trusted):
-        raise _cannot("the log key in entry 0 is not the one that signed", "SIGNATURE_INVALID")
-    if not head.origin == own.name == opened.origin:
-        raise ProofError(
-            "LOG_MISMATCH",
-            f"the checkpoint is of {head.origin!r}, its key of {own.name!r}, entry 0 of "
-            f"{opened.origin!r}, want one name",
-            hint="a checkpoint says nothing of another log's entries",
-        )
-    kid = jose.thumbprint(opened.operator_key)
-    in_log = verdict.InLog(head.origin, head.size, head.root.hex(), opened.log_key, kid, named)
-    return head, in_log
-
-
-def _cosignatures(buyer: policy.Policy | None) -> None:
-    if buyer is not None and buyer.quorum != policy.NONE:
-        raise _cannot(
-            f"the policy wants the cosignatures of {buyer.quorum}: {verdict.NOT_SHOWN}",
-            "CHECKPOINT_UNSIGNED",
-            "this release does not check cosignatures; with `quorum none` it says what it can",
-        )
 
 
 # Step 5.

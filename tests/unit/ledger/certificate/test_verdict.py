@@ -24,12 +24,13 @@ def lines(found: verdict.Verdict) -> dict[str, str]:
 def test_the_verdict_is_six_lines_and_never_one_green_word(smelter: Any) -> None:
     found = verify.verify(smelter.dossier, smelter.policy)
     assert lines(found) == {
-        "IN THE LOG": "yes, size 38, log demo.remelt.example/anhui; seen by witnesses: not shown",
+        "IN THE LOG": "yes, size 38, log demo.remelt.example/anhui, seen by no witness you named",
         "ARITHMETIC": "recomputed, 38 entries; POST+PRE in the Al of the certified lots: "
         "proven at least 40.00 % (stated 40.00 %); of the whole mass: proven at least 38.48 % "
         "(stated 38.48 %)",
         "NOT SPENT TWICE": "not shown",
-        "NOT REVOKED": "on the operator's word, as of the checkpoint above",
+        "NOT REVOKED": "as of the checkpoint above, on the word of whoever made this file: a "
+        "revocation that it leaves out does not show",
         "MADE OUT TO": "Cable Co. (CABLE)",
         "ON WHOSE WORD": "5.38 t of the claim: 3.82 t Tongling Co. (TONGLING) (self-held key, "
         "waste note and weigh ticket, both sides signed) · 1.56 t Hefei Co. (HEFEI) (custodial "
@@ -118,7 +119,11 @@ def test_as_json_it_is_the_same_data_and_the_same_lines(smelter: Any) -> None:
     assert sum(word["mass_mg"] for word in data["words"]) == 5_387_200_000
     assert data["in_log"]["size"] == 38
     assert data["lines"] == lines(found)
-    assert (data["witnesses"], data["not_spent_twice"]) == ("not shown", "not shown")
+    assert (data["witnesses"], data["not_spent_twice"]) == ([], None)
+    assert data["seen"] == {
+        "witnesses": 0, "of_witnesses": 0, "auditors": 0, "of_auditors": 0,
+        "latest": None, "as_of": None,
+    }  # fmt: skip
 
 
 def test_nothing_in_a_file_can_move_the_cursor_or_turn_text_around(smelter: Any) -> None:
@@ -154,3 +159,74 @@ def test_a_policy_that_wants_witnesses_reads_what_is_missing(smelter: Any) -> No
     text = verdict.text(verify.verify(smelter.dossier, buyer))
     assert "step 3 (cosignatures)" in text
     assert "the policy wants the cosignatures of W: not shown" in text
+
+
+# Whose eyes: docs/format.md, Verification.
+
+AT = 1_772_409_600  # 2026-03-02T00:00:00Z
+
+
+def witnessed(smelter: Any, times: dict[str, int], *, budget_bytes: int = 0) -> verdict.Verdict:
+    """The verdict of a buyer who wants two of three witnesses and knows two auditors."""
+    log = smelter.log
+    names = ("w1", "w2", "w3", "anhui", "hubei")
+    buyer = log.policy(
+        witnesses=tuple(policy.Witness(n, harness.witness(n).cosigner.vkey) for n in names),
+        groups=(
+            policy.Group("witnesses", 2, ("w1", "w2", "w3")),
+            policy.Group("auditors", 1, ("anhui", "hubei")),
+        ),
+    )
+    more = {"budget_bytes": budget_bytes} if budget_bytes else {}
+    signed = harness.cosigned(log.checkpoint(), times)
+    return verify.verify(log.dossier(smelter.issued, checkpoint=signed, **more), buyer)
+
+
+def test_who_saw_it_and_when_and_who_audited_it_is_said_by_name(smelter: Any) -> None:
+    found = witnessed(smelter, {"w1": AT + 9, "w3": AT + 4, "anhui": AT + 12})
+    said = lines(found)
+    assert said["IN THE LOG"] == (
+        "yes, size 38, log demo.remelt.example/anhui, seen by 2 of 3 witnesses and 1 of 2 "
+        "auditing witnesses, latest 2026-03-02T00:00:12Z"
+    )
+    assert said["NOT SPENT TWICE"] == "on the word of auditing witness anhui up to size 38"
+    assert said["NOT REVOKED"].startswith(
+        "as of the checkpoint above, seen 2026-03-02T00:00:12Z, on the word of whoever made"
+    )
+    assert "difference" not in said["ARITHMETIC"]
+    data = json.loads(json.dumps(verdict.as_dict(found)))
+    assert data["witnesses"] == [
+        {"name": "anhui", "counted_as": "auditor", "time": "2026-03-02T00:00:12Z"},
+        {"name": "w1", "counted_as": "witness", "time": "2026-03-02T00:00:09Z"},
+        {"name": "w3", "counted_as": "witness", "time": "2026-03-02T00:00:04Z"},
+    ]
+    assert data["seen"] == {
+        "witnesses": 2, "of_witnesses": 3, "auditors": 1, "of_auditors": 2,
+        "latest": "2026-03-02T00:00:12Z", "as_of": "2026-03-02T00:00:12Z",
+    }  # fmt: skip
+    assert data["not_spent_twice"] == {"auditors": ["anhui"], "size": 38}
+
+
+def test_ordinary_witnesses_say_nothing_of_grams_spent_twice(smelter: Any) -> None:
+    said = lines(witnessed(smelter, {"w1": AT, "w2": AT, "w3": AT}))
+    assert "seen by 3 of 3 witnesses, latest 2026-03-02T00:00:00Z" in said["IN THE LOG"]
+    assert said["NOT SPENT TWICE"] == "not shown"
+    assert "seen by no witness you named" in lines(witnessed(smelter, {"x": AT}))["IN THE LOG"]
+
+
+@pytest.mark.parametrize(
+    ("times", "who"),
+    [
+        ({}, "nobody"),
+        ({"w1": AT, "w2": AT, "w3": AT}, "nobody"),
+        ({"hubei": AT}, "auditing witness hubei"),
+        ({"hubei": AT, "anhui": AT}, "auditing witnesses anhui and hubei"),
+    ],
+)
+def test_what_is_stated_and_not_proven_rests_on_auditors_or_on_nobody(
+    smelter: Any, times: dict[str, int], who: str
+) -> None:
+    found = witnessed(smelter, times, budget_bytes=40_000)
+    assert found.arithmetic is not None
+    assert found.arithmetic.proven_mg < found.arithmetic.claimed_mg
+    assert lines(found)["ARITHMETIC"].endswith(f"; the difference rests on {who}")

@@ -277,7 +277,7 @@ def test_a_policy_that_wants_witnesses_is_not_met(smelter: Any) -> None:
     vkey = "witness.example/w1+e75f6532+BAOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
     buyer = smelter.log.policy(witnesses=(policy.Witness("W", vkey),), quorum="W")
     found = verify.verify(smelter.dossier, buyer)
-    assert where(found) == (3, "CHECKPOINT_UNSIGNED", None)
+    assert where(found) == (3, "CHECKPOINT_UNWITNESSED", None)
 
 
 # 4: inclusion.
@@ -375,6 +375,14 @@ def test_a_key_revoked_by_an_entry_shown_signs_no_more() -> None:
     assert hidden.status == verdict.MEETS_POLICY  # absence is what no dossier can show
     shown = log.dossier(issued, later_entries=[revoked.n])
     assert where(verify.verify(shown, log.policy())) == (5, "KEY_REVOKED", revoked.n + 1)
+
+
+def test_a_key_that_was_revoked_later_has_signed_as_well_as_any() -> None:
+    log = harness.yard()
+    issued = harness.certified(log)
+    revoked = log.revoke_key("HEFEI", issued.jws.kid, "compromised")
+    data = log.dossier(issued, later_entries=[revoked.n])
+    assert verify.verify(data, log.policy()).status == verdict.MEETS_POLICY
 
 
 def test_a_new_key_of_the_party_is_as_good_as_the_first() -> None:
