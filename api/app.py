@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -17,10 +16,23 @@ from api.heads import Heads
 from api.openapi import document
 from api.pages import detail, login, mine, printing, resolver
 from api.pages import views as pages
-from api.routes import docs, events, gtins, health, labels, lists, log, logkeys, lots, vocabulary
+from api.routes import (
+    docs,
+    events,
+    gtins,
+    health,
+    labels,
+    lists,
+    log,
+    logkeys,
+    lots,
+    tiles,
+    vocabulary,
+)
 from api.shield import Shield
 from api.watch import Watch
 from ledger import highwater, readiness, settings
+from ledger.publisher import Publisher
 from ledger.service import Ledger
 
 
@@ -30,22 +42,17 @@ def _note(ledger: Ledger) -> None:
         highwater.raise_to(ledger.settings, head)
 
 
-async def _note_high_water(ledger: Ledger) -> None:
-    while True:
-        await run_in_threadpool(_note, ledger)
-        await asyncio.sleep(1)
-
-
 def create_app(ledger: Ledger | None = None) -> FastAPI:
     opened = ledger or Ledger.open(settings.load())
+    publisher = Publisher.of(opened)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.answers.start()
         opened.sequencer.start()
-        noting = asyncio.create_task(_note_high_water(opened))
+        await run_in_threadpool(publisher.start)
         yield
-        noting.cancel()
+        publisher.stop()
         opened.sequencer.stop()
         _note(opened)
         opened.engine.dispose()
@@ -72,6 +79,9 @@ def create_app(ledger: Ledger | None = None) -> FastAPI:
         app.include_router(router)
     for router in (logkeys.router, labels.router, gtins.router, vocabulary.router, docs.router):
         app.include_router(router)
+    app.include_router(tiles.router)
+    if (tiled := tiles.below(opened.origin)) is not None:
+        app.include_router(tiled)
     for own in (login.router, mine.router, detail.router, printing.router):
         app.include_router(own)
     app.include_router(resolver.router)

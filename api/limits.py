@@ -20,6 +20,9 @@ CALLERS_MAX: Final = 20_000
 AT_ONCE_S: Final = 10
 # A label or number that does not exist costs as many visits: guessing is what it may be.
 MISS_COST: Final = 5
+# Whoever reads the whole log asks for two tiles every 256 entries, and most readers of such logs
+# do not know how to wait.
+TILE_COST: Final = 0.1
 
 
 @dataclass(slots=True)

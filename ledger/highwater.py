@@ -2,7 +2,7 @@
 
 A database that comes back from a snapshot, a copy or a point in time does not know what it signed
 since, and going on would be a fork. So a server notes size and root in a file beside the keys, in
-no backup, once a second and when it ends; and does not start on a log that is behind it.
+no backup, before it publishes and when it ends; and does not start on a log that is behind it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Final
 import orjson
 from sqlalchemy import Connection
 
+from ledger import keys
 from ledger.errors import ProofError, RuleError
 from ledger.settings import Settings
 from ledger.store import entries
@@ -41,7 +42,10 @@ def read(settings: Settings) -> Mark | None:
 
 
 def raise_to(settings: Settings, head: entries.Head) -> None:
-    """Move the mark up to the head. Nothing happens where the directory cannot be written."""
+    """Move the mark up to the head, durably: before anybody outside is shown it.
+
+    Nothing happens where the directory cannot be written.
+    """
     mark = read(settings)
     if mark is not None and mark.origin == head.origin and mark.size >= head.size:
         return
@@ -49,8 +53,12 @@ def raise_to(settings: Settings, head: entries.Head) -> None:
     fresh = path.with_name(f".{NAME}.{os.getpid()}")
     said = {"origin": head.origin, "size": head.size, "root": head.root.hex()}
     try:
-        fresh.write_bytes(orjson.dumps(said))
+        with fresh.open("wb") as file:
+            file.write(orjson.dumps(said))
+            file.flush()
+            os.fsync(file.fileno())
         fresh.replace(path)
+        keys.sync_directory(path.parent)
     except OSError:
         fresh.unlink(missing_ok=True)
 
@@ -74,7 +82,7 @@ def refuse_behind(
             field="size",
             value=head.size,
             hint="entries written on top of it would be a fork, signed by you: find a newer "
-            "backup; docs/operations.md tells what else can be done",
+            "backup, or make the log whole with `remelt replay` (docs/operations.md)",
         )
     root = tiles.root_at(
         mark.size, lambda level, i: entries.read_tile(connection, log_id, level, i)

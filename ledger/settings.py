@@ -65,6 +65,14 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting(
         "REMELT_RATE_VISITS", "requests a second of one address without a key; 0: any number", "100"
     ),
+    Setting(
+        "REMELT_ENTRIES", "who reads entries at `/tile/entries/`: `private`: keys with `audit`; "
+        "`public`: everybody", "`private`", words=("private", "public"),
+    ),
+    Setting("REMELT_PUBLISH_GAP_MS", "milliseconds from one published checkpoint to the next "
+            "while the log grows", "1000"),
+    Setting("REMELT_PUBLISH_IDLE_S", "seconds after which witnesses see the same checkpoint again "
+            "while it does not", "600"),
 )  # fmt: skip
 _BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 KNOWN: Final = frozenset(_BY_NAME) | {f"{s.name}_FILE" for s in SETTINGS if s.secret}
@@ -88,6 +96,9 @@ class Settings:
     rate_reads: int = 1_000
     rate_events: int = 20_000
     rate_visits: int = 100
+    entries: str = "private"
+    publish_gap_ms: int = 1_000
+    publish_idle_s: int = 600
 
     @property
     def keys(self) -> Path:
@@ -131,15 +142,19 @@ def load(data: str | None = None, database: str | None = None) -> Settings:
         value("REMELT_LOG_FORMAT") or "auto",
         (value("REMELT_ACCESS_LOG") or "on") == "on",
         value("REMELT_PROXIES"),
-        *(_rate(f"REMELT_RATE_{what}") for what in ("READS", "EVENTS", "VISITS")),
+        *(_number(f"REMELT_RATE_{what}") for what in ("READS", "EVENTS", "VISITS")),
+        value("REMELT_ENTRIES") or "private",
+        _number("REMELT_PUBLISH_GAP_MS", 100),
+        _number("REMELT_PUBLISH_IDLE_S", 10),
     )
 
 
-def _rate(name: str) -> int:
+def _number(name: str, least: int = 0) -> int:
     text = value(name) or _BY_NAME[name].default
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+    if not (text.isascii() and text.isdigit() and len(text) <= 9) or int(text) < least:
+        want = f"a whole number from {least} on" if least else "a whole number"
         raise RuleError(
-            "SETTING_INVALID", f"{name}: {text!r}, want a whole number", field=name, value=text,
+            "SETTING_INVALID", f"{name}: {text[:80]!r}, want {want}", field=name, value=text,
             hint=f"{name}: {_BY_NAME[name].meaning}",
         )  # fmt: skip
     return int(text)

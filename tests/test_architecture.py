@@ -26,7 +26,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         *("ledger.edges", "ledger.sequencer", "ledger.service", "ledger.audit", "ledger.witness"),
         *("ledger.reports", "ledger.apikeys", "ledger.trial", "ledger.people", "ledger.sessions"),
         *("ledger.gtins", "ledger.backup", "ledger.doctor", "ledger.lists", "ledger.recent"),
-        *("ledger.readiness", "ledger.rotation", "ledger.closed_walks", "ledger.monitor", "ledger.replay", "ledger.remote_audit", "ledger.auditor"),
+        *("ledger.readiness", "ledger.rotation", "ledger.closed_walks", "ledger.monitor"),
+        *("ledger.replay", "ledger.remote_audit", "ledger.auditor"),
+        *("ledger.witnesses", "ledger.publish", "ledger.publisher", "ledger.disputes"),
     ),
     ("api",),
 )

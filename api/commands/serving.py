@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from api import app, logs, metrics
 from api.commands.ledgers import where
-from ledger import highwater, settings, tail
+from ledger import disputes, highwater, settings, tail
 from ledger.service import Ledger
 from ledger.store import engine as engines
 
@@ -33,6 +33,8 @@ def serve(arguments: argparse.Namespace) -> int:
     with engines.reading(ledger.engine) as connection:
         tail.check(connection, ledger.log_id, ledger.verifiers)
         highwater.check(connection, ledger.log_id, found)
+    for said in disputes.check_witnesses(ledger):
+        print(f"remelt: warning: {said}", file=sys.stderr)
     with socket.create_server((arguments.host, arguments.port)):
         pass  # a port that is taken is told before anything is promised
     print(f"{ledger.origin}: http://{arguments.host}:{arguments.port}", flush=True)

@@ -53,14 +53,18 @@ ANSWERS: Final[dict[str, dict[int, str]]] = {
     "GET /v1/errors": {200: "Errors"},
 }
 # Addresses that answer text.
-TEXTS: Final = {"GET /metrics": "text/plain", "GET /v1/log/checkpoint": "text/plain"}
+TEXTS: Final = {
+    "GET /metrics": "text/plain", "GET /v1/log/checkpoint": "text/plain",
+    "GET /checkpoint": "text/plain",
+}  # fmt: skip
 # Where a key helps and is not always needed.
-EITHER: Final = frozenset({"GET /metrics"})
+EITHER: Final = frozenset({"GET /metrics", "GET /tile/entries/{index}"})
 # Addresses that answer 304 to `If-None-Match`.
 KEPT: Final = frozenset(
     {
         "GET /v1/lots/{site}/{name}", "GET /v1/certificates/{serial}", "GET /v1/vocabulary",
-        "GET /v1/vocabulary/{list}", "GET /v1/errors",
+        "GET /v1/vocabulary/{list}", "GET /v1/errors", "GET /checkpoint",
+        "GET /tile/{level}/{index}", "GET /tile/entries/{index}",
     }
 )  # fmt: skip
 PAGED: Final = frozenset(

@@ -143,6 +143,20 @@ def read_tile(connection: Connection, log_id: str, level: int, index: int) -> by
     return hashes
 
 
+def find_tile(connection: Connection, log_id: str, level: int, index: int) -> bytes:
+    """The hashes of a tile; none where there is no such tile."""
+    place = {"log_id": log_id, "level": level, "idx": index}
+    hashes: bytes | None = connection.execute(_TILE, place).scalar_one_or_none()
+    return hashes or b""
+
+
+def has_checkpoint(connection: Connection, log_id: str, least: int, most: int) -> bool:
+    """Whether a checkpoint is stored of a size from `least` to `most`."""
+    c = tables.checkpoints.c
+    query = select(c.size).where(c.log_id == log_id, c.size.between(least, most)).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def read_checkpoint(connection: Connection, log_id: str, size: int) -> str:
     """The stored checkpoint of a size. Raises CorruptError if it is missing."""
     c = tables.checkpoints.c

@@ -246,6 +246,36 @@ gtins: Final = Table(
     Index("ix_gtins_log_id_site", "log_id", "site"),
 )
 
+published: Final = Table(
+    "published",
+    metadata,
+    _log_id(),
+    Column("size", BigInteger, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("published_ms", BigInteger, nullable=False),
+    Column("met", SmallInteger, nullable=False),
+)
+witness_states: Final = Table(
+    "witness_states",
+    metadata,
+    _log_id(),
+    Column("witness", String(280), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("cosigned_ms", BigInteger, nullable=False),
+    Column("asked_ms", BigInteger, nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("why", Text, nullable=False),
+)
+leases: Final = Table(
+    "leases",
+    metadata,
+    _log_id(),
+    Column("name", String(20), primary_key=True),
+    Column("owner", String(32), nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+)
+
 VIEWS: Final = (
     objects, usage, touches, edges, certificates, lot_certificates, entry_parties, visible,
 )  # fmt: skip
