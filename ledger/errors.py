@@ -135,17 +135,29 @@ PROOF_CODES: Final[dict[str, Code]] = {
 CODES: Final[dict[str, Code]] = EVENT_CODES | DOOR_CODES | PROOF_CODES
 
 
+_MESSAGE_MAX: Final = 1000
+_FIELD_MAX: Final = 200
+_VALUE_MAX: Final = 200
+
+
+def _sayable(text: str, most: int) -> str:
+    """`text` cut to `most` characters, in such a form that it can be written as UTF-8."""
+    short = text if len(text) <= most else text[:most] + "…"
+    return short if short.isascii() else short.encode("utf-8", "backslashreplace").decode()
+
+
 class LedgerError(Exception):
     """A refusal. `code` is stable; `field` and `value` say where and what; `hint` how to fix it."""
 
     def __init__(
         self, code: str, message: str, *, field: str = "", value: object = None, hint: str = ""
     ) -> None:
-        super().__init__(f"{code}: {message}")
+        # Names and values of strangers stand in these: as long as they like, and half surrogates.
+        self.message = _sayable(message, _MESSAGE_MAX)
+        self.field = _sayable(field, _FIELD_MAX)
+        super().__init__(f"{code}: {self.message}")
         assert code in CODES, code
         self.code = code
-        self.message = message
-        self.field = field
         self.value = value
         self.hint = hint
 
@@ -159,8 +171,8 @@ class LedgerError(Exception):
         shown = self.value if isinstance(self.value, int | str | bool | None) else repr(self.value)
         if isinstance(shown, int) and abs(shown) >= 2**53:
             shown = str(shown)  # no JSON tool would keep it
-        if isinstance(shown, str) and len(shown) > 200:
-            shown = shown[:200] + "…"
+        if isinstance(shown, str):
+            shown = _sayable(shown, _VALUE_MAX)
         return {
             "code": self.code,
             "field": self.field,
