@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
 from api.commands import output
@@ -25,7 +26,8 @@ def verify(arguments: argparse.Namespace) -> int:
         print(f"remelt: hint: {error.hint}", file=sys.stderr)
         return 2
     wanted = arguments.serial and arguments.serial.replace("-", "").upper()
-    found = verifier.verify(data, policy, lot=arguments.lot, serial=wanted)
+    now_s = int(time.time())
+    found = verifier.verify(data, policy, lot=arguments.lot, serial=wanted, now_s=now_s)
     if arguments.json:
         output.json(verdicts.as_dict(found))
     else:

@@ -130,7 +130,7 @@ def _lines(found: Verdict, view: View, reader: Reader) -> list[tuple[Markup, Lin
     reached = {
         "IN THE LOG": _in_log(found, reader),
         "ARITHMETIC": _arithmetic(found, reader),
-        "NOT SPENT TWICE": Line("open", reader.say("not_spent_twice")),
+        "NOT SPENT TWICE": _not_spent_twice(found, reader),
         "NOT REVOKED": _not_revoked(found, reader),
         "MADE OUT TO": _made_out_to(view, reader),
         "ON WHOSE WORD": _whose_word(found, reader),
@@ -147,7 +147,31 @@ def _in_log(found: Verdict, reader: Reader) -> Line | None:
     if found.certificate is None:
         return None
     n, size = found.certificate.entry, found.in_log.size
-    return Line("ok", reader.say("in_log", entry=f"{n:,}", size=f"{size:,}"))
+    seen = _seen_by(found, reader)
+    return Line("ok", reader.say("in_log", entry=f"{n:,}", size=f"{size:,}", seen=seen))
+
+
+def _seen_by(found: Verdict, reader: Reader) -> Markup:
+    seen = found.seen
+    if seen is None or not seen.cosigned:
+        return reader.say("seen_by_none")
+    time = reader.date_time(seen.latest_s * 1000) if seen.latest_s else "?"
+    of = seen.witnesses + seen.auditors
+    return reader.say("seen_by", count=len(seen.cosigned), of=of, time=time)
+
+
+def _auditors(found: Verdict, reader: Reader) -> Markup:
+    """The auditors that cosigned; empty if none did."""
+    names = found.seen.names(audits=True) if found.seen else []
+    return reader.listed([known(verdicts.clean(name)) for name in names])
+
+
+def _not_spent_twice(found: Verdict, reader: Reader) -> Line:
+    auditors = _auditors(found, reader)
+    if not auditors or found.in_log is None or found.arithmetic is None:
+        return Line("open", reader.say("not_spent_twice"))
+    size = f"{found.in_log.size:,}"
+    return Line("ok", reader.say("spent_once", names=auditors, size=size))
 
 
 def _arithmetic(found: Verdict, reader: Reader) -> Line | None:
@@ -161,7 +185,9 @@ def _arithmetic(found: Verdict, reader: Reader) -> Line | None:
     )  # fmt: skip
     if sums.proven_mg == sums.claimed_mg:
         return Line("ok", said)
-    return Line("open", said + reader.say("space") + reader.say("arithmetic_gap"))
+    auditors = _auditors(found, reader)
+    rest = "arithmetic_audited" if auditors else "arithmetic_gap"
+    return Line("open", said + reader.say("space") + reader.say(rest, names=auditors))
 
 
 def _not_revoked(found: Verdict, reader: Reader) -> Line | None:

@@ -223,9 +223,14 @@ _PUBLIC: Final[dict[str, tuple[str, str]]] = {
     "MADE OUT TO": ("Made out to:", "开具对象："),
     "ON WHOSE WORD": ("On whose word:", "依据谁的陈述："),
     "in_log": (
-        "<b>yes</b>, entry {entry}, log size {size}. Witnesses: not shown.",
-        "<b>是</b>，第 {entry} 条，账本共 {size} 条。见证签名：未出示。",
+        "<b>yes</b>, entry {entry}, log size {size}. {seen}",
+        "<b>是</b>，第 {entry} 条，账本共 {size} 条。{seen}",
     ),
+    "seen_by": (
+        "Seen by {count} of {of} witnesses, latest {time}.",
+        "{of} 个见证方中已有 {count} 个见证，最近一次 {time}。",
+    ),
+    "seen_by_none": ("Seen by no witness.", "尚无见证方见证。"),
     "in_log_stranger": (
         "<b>no</b>, not under this log’s own key.",
         "<b>否</b>，并非由本账本的密钥签署。",
@@ -238,6 +243,14 @@ _PUBLIC: Final[dict[str, tuple[str, str]]] = {
     "arithmetic_gap": (
         "The rest stands on entries that are not shared.",
         "差额所依据的记录未公开。",
+    ),
+    "arithmetic_audited": (
+        "The rest stands on entries that are not shared, on the word of auditing witness {names}.",
+        "差额所依据的记录未公开，仅凭审核见证方 {names} 的陈述。",
+    ),
+    "spent_once": (
+        "<b>on the word of auditing witness {names}</b>, up to log size {size}.",
+        "<b>凭审核见证方 {names} 的陈述</b>，截至账本第 {size} 条。",
     ),
     "not_spent_twice": (
         "<b>not shown</b> by an auditing witness; the operator says so.",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import urllib.parse
+from dataclasses import replace
 
 import pytest
 
 from api.pages import certificate as certificate_page
 from api.pages.reader import Reader
 from ledger import reports
-from ledger.certificate import policy, verify
+from ledger.certificate import policy, verdict, verify
 from tests.pages import html_text, shop
 from tests.pages.conftest import LANGUAGES, Site, read
 
@@ -136,7 +137,7 @@ def test_every_verdict_line_speaks_for_itself(site: Site) -> None:
     page = asked(site, site.certificate("CERT"))
     size = site.client.get("/readyz").json()["size"]
     assert page.has(
-        f"In the log:\nyes, entry 21, log size {size}. Witnesses: not shown.",
+        f"In the log:\nyes, entry 21, log size {size}. Seen by no witness.",
         "Arithmetic:\nrecomputed, ",
         " entries. Proven at least 47.57 % (stated 48.26 %). The rest stands on entries",
         "Not spent twice:\nnot shown by an auditing witness; the operator says so.",
@@ -222,6 +223,25 @@ def test_a_certificate_whose_dossier_does_not_hold_is_not_called_valid(site: Sit
     assert shown["claim"].startswith("It claimed")
     assert "Refused at step 4: PROOF_INVALID." in shown["why"]
     assert [line.said for _, line in shown["lines"]].count("not reached.") == 3
+
+
+def test_a_certificate_says_who_saw_the_log_and_who_audited_it(site: Site) -> None:
+    ledger, number = site.week.ledger, site.week.serials["CERT"]
+    trusted = policy.parse(reports.policy_file(ledger))
+    found = verify.verify(reports.dossier(ledger, number), trusted, serial=number)
+    cosigned = (verdict.Cosigned("anhui", True, 1_772_409_600), verdict.Cosigned("w1", False, 9))
+    seen = verdict.Seen(cosigned, 3, 1, 1_772_409_600, 1_772_409_600)
+    view = reports.certificate_view(ledger, number)
+    for language, told in (("en", "Seen by 2 of 4 witnesses, latest 2026-03-02 "), ("zh", "4 个")):
+        shown = certificate_page.page(view, replace(found, seen=seen), Reader(language))
+        in_log, arithmetic, once = [line for _, line in shown["lines"]][:3]
+        assert told in in_log.said.striptags()
+        assert "anhui" in arithmetic.said.striptags()
+        assert "anhui" in once.said.striptags()
+        assert once.tone == "ok"
+    assert found.seen is not None
+    lines = certificate_page.page(view, found, Reader("en"))["lines"]
+    assert [line.tone for _, line in lines][2] == "open"
 
 
 def test_a_certificate_that_could_not_be_checked_now_says_so(site: Site) -> None:
