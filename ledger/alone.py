@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 
 from ledger import entry
 from ledger.book import bodies, fold, jose, rules, state
-from ledger.errors import ProofError
+from ledger.errors import LedgerError, ProofError
 from ledger.tlog import tree
 
 Read = Callable[[int], bytes]
@@ -29,6 +29,18 @@ STATES_MAX: Final = 16_384
 ENTRIES_MAX: Final = 1_024
 # What an entry that only looks like one can raise out of rules and states.
 _UNREADABLE: Final = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
+
+
+class Unread(Exception):
+    """An entry could not be had, for the reason told: that says nothing of the log.
+
+    No LedgerError, so that nobody takes it for a finding. args: code, message, hint.
+    """
+
+    def as_error(self) -> LedgerError:
+        """The error that reading raised."""
+        code, message, hint = self.args
+        return LedgerError(code, message, hint=hint)
 
 
 class Seen(NamedTuple):
@@ -69,7 +81,7 @@ class Past:
 
         A lot stands in the entry whole. Registers, runs and the like are folded over the entries
         that touched them: each names the one before it in its own `reads`.
-        Raises ProofError ENTRY_DIFFERS, or what parsing an entry raises.
+        Raises ProofError ENTRY_DIFFERS, what parsing an entry raises, and Unread.
         """
         todo: list[tuple[int, state.Facts]] = []
         at: int | None = n
@@ -89,9 +101,16 @@ class Past:
             _keep(self.states, (key, at), known, STATES_MAX)
         return self.states[key, n]
 
+    def leaf(self, n: int) -> bytes:
+        """The bytes of entry n; raises Unread."""
+        try:
+            return self.read(n)
+        except LedgerError as error:
+            raise Unread(error.code, error.message, error.hint) from error
+
     def _entry(self, n: int) -> entry.Entry:
         if n not in self.entries:
-            _keep(self.entries, n, entry.parse(self.read(n)), ENTRIES_MAX)
+            _keep(self.entries, n, entry.parse(self.leaf(n)), ENTRIES_MAX)
         return self.entries[n]
 
 
@@ -126,7 +145,7 @@ class _Reader:
 def check(n: int, leaf: bytes, past: Past) -> Seen:
     """Check the entry at index n by itself: form, signature, rules, `book`, `lots`, `reads`.
 
-    Raises LedgerError, mostly ProofError ENTRY_DIFFERS naming account, line or read.
+    Raises LedgerError, mostly ProofError ENTRY_DIFFERS naming account, line or read; and Unread.
     """
     try:
         return _check(n, entry.parse(leaf), entry.leaf_hash(leaf), past)
@@ -219,7 +238,8 @@ class Order:
     def take(self, seen: Seen) -> None:
         """Check the next entry against all before it, and take it.
 
-        Raises ProofError naming entry and field; then nothing was taken.
+        Raises ProofError naming entry and field; its value is the index of the earlier entry that
+        contradicts this one, where there is one. Then nothing was taken.
         """
         n = self.size
         for name, had, want in (
@@ -229,7 +249,7 @@ class Order:
             ("log", seen.log, self.origin),
         ):
             if had != want:
-                raise _wrong(n, f"{name} is {had}, want {want}", name, had)
+                raise _wrong(n, f"{name} is {had}, want {want}", name)
         self._refuse_used(seen)
         self._refuse_stale(seen)
         said = (n, seen.party)
@@ -245,13 +265,15 @@ class Order:
         first = self.known.get(_id(seen))
         if first is not None:
             what = f"{seen.party} used the id {seen.id} before, in entry {first[0]}"
-            raise _wrong(seen.n, what, "id", seen.id)
+            raise _wrong(seen.n, what, "id", first[0])
         for key in seen.uses:
             first = self.known.get(key)
             ticket = key.startswith("ticket:")
             if first is not None and (ticket or first[1] != seen.party):
                 field_ = "body.ticket" if ticket else "evidence"
-                raise _wrong(seen.n, f"{key} was used before, in entry {first[0]}", field_, key)
+                raise _wrong(
+                    seen.n, f"{key} was used before, in entry {first[0]}", field_, first[0]
+                )
 
     def _refuse_stale(self, seen: Seen) -> None:
         """What was read is what the last entry that touched it left; else there was nothing."""
@@ -260,7 +282,7 @@ class Order:
             if last is None or last[0] != n:
                 touched = "none" if last is None else f"entry {last[0]}"
                 what = f"reads: {key}: the log says entry {n}, {touched} touched it last"
-                raise _wrong(seen.n, what, f"reads.{key}", n)
+                raise _wrong(seen.n, what, f"reads.{key}", last and last[0])
         for key in seen.absent:
             last = self.known.get(key)
             if last is not None:

@@ -209,12 +209,18 @@ COMMANDS: Final[dict[str, Command]] = {
         ),
     ),
     "audit": Command(
-        "rebuild everything from entry 0 and compare it with what is stored",
-        "remelt audit\nremelt audit --rebuild-views",
-        "ledgers.audit_ledger",
+        "rebuild everything from entry 0 and compare; with --url anybody's log, entry by entry",
+        "remelt audit\nremelt audit --rebuild-views\n"
+        "remelt audit --url https://log.example --policy policy.txt --api-key rmk_… --processes 2",
+        "auditing.audit",
         (
             *_DATA,
             _arg("--rebuild-views", action="store_true", help="make all views again first"),
+            _arg("--url", metavar="URL|DIR", help="a log's address, or a directory of its tiles"),
+            _arg("--policy", metavar="POLICY", help="for --url: the keys that you trust"),
+            _arg("--api-key", help="for --url: key with scope audit (REMELT_API_KEY)"),
+            _arg("--processes", type=int, choices=range(1, 33), metavar="N",
+                 help="for --url: processes that check entries (default 1)"),
             _JSON,
         ),
     ),
@@ -319,6 +325,19 @@ COMMANDS: Final[dict[str, Command]] = {
                  help="refuse a backup of fewer entries than the log is known to have had"),
             _arg("--checkpoint", metavar="FILE",
                  help="the newest checkpoint anybody has: refuse what is older, or another log"),
+            _JSON,
+        ),
+    ),
+    "replay": Command(
+        "bring back what a database that was set back lost, from a mirror or another server",
+        "remelt replay /srv/mirror --data /srv/remelt\n"
+        "remelt replay https://standby.example --api-key rmk_… --policy policy.txt",
+        "monitoring.replay_log",
+        (
+            *_DATA,
+            _arg("source", metavar="URL|DIR"),
+            _arg("--policy", metavar="POLICY", help="log keys that the database does not name yet"),
+            _arg("--api-key", help="API key with scope audit for a URL (REMELT_API_KEY)"),
             _JSON,
         ),
     ),
