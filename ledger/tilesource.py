@@ -300,21 +300,25 @@ class Tree:
     def tile(self, level: int, index: int) -> bytes:
         """Return the hashes of a tile, as many as the tree has there (1 to 256)."""
         at = (level, index)
-        if at in self._edge:
-            return self._edge[at]
-        if at not in self._tiles:
-            if tiles.tile_width(level, index, self.size) != tiles.WIDTH:
-                raise self._beside(f"tile {at}", f"a tree of {self.size} has no such tile")
-            found = self.source.tile(level, index)
-            above, place = divmod(index, tiles.WIDTH)
-            want = self.tile(level + 1, above)[place * 32 : place * 32 + 32]
-            if _top(found) != want:
-                wrong = "its hash is not the one in the tile above it"
-                raise self._beside(tiles.tile_path(level, index), wrong)
+        found = self._edge.get(at) or self._tiles.get(at)
+        if found is None:
+            found = self._checked(level, index)
             self._tiles[at] = found
             if len(self._tiles) > CACHE_TILES:
                 self._tiles.popitem(last=False)
-        return self._tiles[at]
+        return found
+
+    def _checked(self, level: int, index: int) -> bytes:
+        if tiles.tile_width(level, index, self.size) != tiles.WIDTH:
+            where = f"tile {level}/{index}"
+            raise self._beside(where, f"a tree of {self.size} has no such tile")
+        found = self.source.tile(level, index)
+        above, place = divmod(index, tiles.WIDTH)
+        want = self.tile(level + 1, above)[place * tree.HASH_SIZE : (place + 1) * tree.HASH_SIZE]
+        if _top(found) != want:
+            wrong = "its hash is not the one in the tile above it"
+            raise self._beside(tiles.tile_path(level, index), wrong)
+        return found
 
     def root_at(self, size: int) -> bytes:
         """Return the root that this log had when it had `size` entries (0 to its size)."""
@@ -351,8 +355,12 @@ class Tree:
 
     def bundle(self, index: int) -> list[bytes]:
         """Return the entries under the level 0 tile `index`, as many as the tree has there."""
+        width = tiles.tile_width(0, index, self.size)
+        return self.check_bundle(index, self.source.bundle(index, width))
+
+    def check_bundle(self, index: int, entries: list[bytes]) -> list[bytes]:
+        """Return these entries, wherever they come from, if they are those under the tile."""
         hashes = self.tile(0, index)
-        entries = self.source.bundle(index, len(hashes) // tree.HASH_SIZE)
         for at, entry in enumerate(entries):
             if tree.leaf_hash(entry) != hashes[at * tree.HASH_SIZE : (at + 1) * tree.HASH_SIZE]:
                 n = index * tiles.WIDTH + at
