@@ -82,6 +82,13 @@ _TROUBLES: Final = (
         "the disk of the database is full",
         "make room; nothing that was acknowledged is lost",
     ),
+    Trouble(
+        "",
+        r"disk I/O error|unable to open database file",
+        "NOT_READY",
+        "the file of the database cannot be opened, read or written",
+        "look at the disk, and at who may use the directory; nothing that was acknowledged is lost",
+    ),
     Trouble("53300", r"too many clients|connection slots", "NOT_READY",
             "the database has no connection left", "raise max_connections, or run fewer servers"),
     Trouble("55P03", r"lock timeout|database is locked", "NOT_READY",
