@@ -5,17 +5,22 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import hashlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from api.commands import ledgers, output
-from ledger import remote_audit, settings, tilesource
+from ledger import auditor, remote_audit, settings, tilesource
+from ledger import witness as witnesses
 from ledger.audit import Finding
 from ledger.certificate import policy as policies
-from ledger.errors import FormatError, LedgerError
+from ledger.errors import FormatError, LedgerError, RuleError
+from ledger.witness import logs as known_logs
 
-UNREADABLE = frozenset({"SOURCE_UNREADABLE", "PARAMETER_INVALID", "POLICY_INVALID"})
+AUDIT_DIRECTORY: Final = "audit"
+UNREADABLE: Final = frozenset({"SOURCE_UNREADABLE", "PARAMETER_INVALID", "POLICY_INVALID"})
 
 
 def audit(arguments: argparse.Namespace) -> int:
@@ -105,3 +110,44 @@ def _print(report: remote_audit.Report) -> None:
 def _time(at_s: int) -> str:
     at = datetime.datetime.fromtimestamp(at_s, datetime.UTC)
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# The auditing witness.
+
+
+@contextlib.contextmanager
+def auditors(config: witnesses.Config, arguments: argparse.Namespace) -> Iterator[witnesses.Judges]:
+    """The judges of a witness that audits, by origin; each log has a directory of its own."""
+    urls = _urls(config, arguments)
+    api_key = arguments.api_key or settings.value("REMELT_API_KEY")
+    keys = known_logs.by_origin(config.known)
+    witnesses.ensure(config)
+    with contextlib.ExitStack() as stack:
+        judges = {}
+        for origin, url in urls.items():
+            source = tilesource.open_source(url, api_key)
+            name = hashlib.sha256(origin.encode()).hexdigest()
+            made = auditor.open_auditor(
+                config.directory / AUDIT_DIRECTORY / name, origin, keys[origin], source
+            )
+            stack.callback(auditor.close, made)
+            judges[origin] = made.judge
+        yield judges
+
+
+def _urls(config: witnesses.Config, arguments: argparse.Namespace) -> dict[str, str]:
+    """Where each log is read: from its line, or --url if there is one log only."""
+    urls = {log.origin: "" for log in config.known}
+    urls |= {log.origin: log.url for log in config.known if log.url}
+    if arguments.url and len(urls) == 1:
+        return dict.fromkeys(urls, arguments.url)
+    missing = sorted(origin for origin, url in urls.items() if not url)
+    if missing or arguments.url:
+        raise RuleError(
+            "SETTING_INVALID",
+            f"witness: no address to read {missing[0]} at"
+            if missing
+            else "witness: --url is for one log, here are several",
+            hint="give --url if there is one log, else `log VKEY URL` lines in a file for --logs",
+        )
+    return urls

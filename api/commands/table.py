@@ -229,6 +229,7 @@ COMMANDS: Final[dict[str, Command]] = {
         "remelt witness --dir ./remelt-witness --name witness.example/w1 \\\n"
         "    --log demo.remelt.example/anhui+…\n"
         "remelt witness --dir ./remelt-witness --logs logs.txt --host 0.0.0.0 --port 8741\n"
+        "remelt witness --log demo.remelt.example/anhui+… --audit --url https://log.example\n"
         "remelt witness --dir ./remelt-witness --show",
         "witnessing.witness",
         (
@@ -239,6 +240,10 @@ COMMANDS: Final[dict[str, Command]] = {
             _arg("--host", default="127.0.0.1"),
             _arg("--port", type=int, default=8741),
             _arg("--ml-dsa", action="store_true", help="cosign with an ML-DSA-44 key as well"),
+            _arg("--audit", action="store_true",
+                 help="run every rule over every entry before cosigning"),
+            _arg("--url", help="for --audit: the log's address, if its line names none"),
+            _arg("--api-key", help="for --audit: key with scope audit (REMELT_API_KEY)"),
             _arg("--show", action="store_true", help="print the public keys and end"),
         ),
     ),

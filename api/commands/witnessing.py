@@ -9,6 +9,7 @@ from pathlib import Path
 import uvicorn
 
 from api import logs, witness_app
+from api.commands import auditing
 from ledger import settings
 from ledger import witness as witnesses
 from ledger.errors import RuleError
@@ -25,6 +26,14 @@ def witness(arguments: argparse.Namespace) -> int:
         raise RuleError(
             "SETTING_INVALID", "witness: no log to witness",
             hint="name its key with --log, as its operator gives it out, or a file with --logs",
+        )  # fmt: skip
+    if arguments.audit:
+        with auditing.auditors(config, arguments) as judges:
+            return serve(config, arguments, judges)
+    if arguments.url or arguments.api_key:
+        raise RuleError(
+            "SETTING_INVALID", "witness: --url and --api-key are for a witness that audits",
+            hint="add --audit",
         )  # fmt: skip
     return serve(config, arguments)
 
