@@ -23,8 +23,9 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    and_,
+    bindparam,
     select,
-    update,
 )
 from sqlalchemy.dialects.sqlite import insert
 
@@ -42,6 +43,16 @@ _COSIGNED: Final = Table(
     Column("time", BigInteger, nullable=False),
     CheckConstraint("size >= 0 AND time > 0", "size_and_time"),
     sqlite_with_rowid=False,
+)
+# Made once: a witness does little else.
+_READ: Final = select(_COSIGNED.c.size, _COSIGNED.c.note, _COSIGNED.c.time).where(
+    _COSIGNED.c.origin == bindparam("of")
+)
+_FRESH: Final = insert(_COSIGNED)
+_WRITE: Final = _FRESH.on_conflict_do_update(
+    index_elements=["origin"],
+    set_={name: _FRESH.excluded[name] for name in ("size", "note", "time")},
+    where=and_(_COSIGNED.c.size <= _FRESH.excluded.size, _COSIGNED.c.time <= _FRESH.excluded.time),
 )
 
 
@@ -95,8 +106,7 @@ def writing(store: Store) -> Iterator[Connection]:
 
 def read(connection: Connection, origin: str) -> Cosigned | None:
     """What was cosigned last of the log `origin`; CorruptError STORE_CORRUPT if it is not that."""
-    columns = (_COSIGNED.c.size, _COSIGNED.c.note, _COSIGNED.c.time)
-    row = connection.execute(select(*columns).where(_COSIGNED.c.origin == origin)).first()
+    row = connection.execute(_READ, {"of": origin}).first()
     if row is None:
         return None
     try:
@@ -114,16 +124,8 @@ def write(connection: Connection, fresh: Cosigned) -> None:
     CorruptError STORE_CORRUPT rather than go back in size or time.
     """
     seen = fresh.seen
-    values = {"size": seen.size, "note": fresh.note, "time": fresh.time}
-    added = insert(_COSIGNED).values(origin=seen.origin, **values).on_conflict_do_nothing()
-    if connection.execute(added).rowcount == 1:
-        return
-    forward = (
-        _COSIGNED.c.origin == seen.origin,
-        _COSIGNED.c.size <= seen.size,
-        _COSIGNED.c.time <= fresh.time,
-    )
-    if connection.execute(update(_COSIGNED).where(*forward).values(**values)).rowcount != 1:
+    row = {"origin": seen.origin, "size": seen.size, "note": fresh.note, "time": fresh.time}
+    if connection.execute(_WRITE, row).rowcount != 1:
         raise _corrupt(f"{seen.origin}: would go back to size {seen.size} at {fresh.time}")
 
 
