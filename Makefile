@@ -21,6 +21,6 @@ labels: setup
 bench: setup
 	@.venv/bin/python -m bench $(ARGS)
 
-# Requests made up from /openapi.json, on both databases; make test asks a few of them.
+# Bytes for every parser, and requests made up from /openapi.json on both databases; make test tries a few of them.
 fuzz: setup
-	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200} .venv/bin/python -m pytest -q -s tests/http/test_schemathesis.py $(ARGS)
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200} .venv/bin/python -m pytest -q -s tests/fuzz tests/http/test_schemathesis.py $(ARGS)
