@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import argparse
-import os
+import re
 import sys
-from contextlib import closing
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import orjson
 
 from api.commands import output
 from api.commands.ledgers import where
-from ledger import replay, tilesource
+from ledger import mirror, monitor, replay, settings, tilesource
 from ledger.certificate import policy as policies
 from ledger.errors import FormatError, LedgerError
 from ledger.tlog import note
+
+_SPAN: Final = re.compile(r"([1-9][0-9]{0,5})([smhd])", re.ASCII)
+_UNITS_S: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+def span_s(text: str, name: str) -> int:
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        wrong = f"{name}: not a time span: {text[:20]!r}, want a number and s, m, h or d, as in 10s"
+        raise FormatError("PARAMETER_INVALID", wrong, field=name, value=text[:20])
+    return int(found[1]) * _UNITS_S[found[2]]
 
 
 def policy_of(path: str) -> policies.Policy:
@@ -30,14 +45,113 @@ def keys_of(arguments: argparse.Namespace) -> tuple[note.Verifier, ...]:
     return (*found, *(note.parse_vkey(vkey) for vkey in getattr(arguments, "log_key", None) or ()))
 
 
-def api_key_of(arguments: argparse.Namespace) -> str:
-    return str(arguments.api_key or os.environ.get("REMELT_API_KEY", ""))
+def _opened(arguments: argparse.Namespace, places: Sequence[str]) -> list[tilesource.Source]:
+    """The sources; the API key goes to the first alone."""
+    api_key = arguments.api_key or settings.value("REMELT_API_KEY")
+    clean = [place.rstrip("/").removesuffix("/checkpoint") for place in places]
+    return [tilesource.open_source(p, "" if i else api_key) for i, p in enumerate(clean)]
+
+
+@contextmanager
+def _sources(arguments: argparse.Namespace, *places: str) -> Iterator[list[tilesource.Source]]:
+    with ExitStack() as stack:
+        found = _opened(arguments, places)
+        for source in found:
+            stack.enter_context(closing(source))
+        yield found
+
+
+def _repeated(arguments: argparse.Namespace, default: str, once: Callable[[], int]) -> int:
+    """What `once` says, or, without --once, the same over and over until somebody stops it."""
+    every_s = span_s(arguments.every or default, "every")
+    while True:
+        began = time.monotonic()
+        status = once()
+        if arguments.once:
+            return status
+        sys.stdout.flush()
+        time.sleep(max(0.0, every_s - (time.monotonic() - began)))
+
+
+# Mirror.
+
+
+def keep_mirror(arguments: argparse.Namespace) -> int:
+    keys = keys_of(arguments)
+    if not keys:
+        wrong = "log_key: none, want --policy or --log-key: whose signature shall count?"
+        raise FormatError("PARAMETER_INVALID", wrong, field="log_key")
+    with _sources(arguments, arguments.source) as (source,):
+        return _repeated(arguments, "60s", lambda: _mirror_once(arguments, source, keys))
+
+
+def _mirror_once(
+    arguments: argparse.Namespace, source: tilesource.Source, keys: tuple[note.Verifier, ...]
+) -> int:
+    directory = Path(arguments.directory)
+    try:
+        kept = mirror.keep(source, directory, keys, output.Progress("entries"))
+    except LedgerError as error:
+        if arguments.once or error.code == "LOG_FORKED":
+            raise
+        print(f"remelt: warning: {error.code}: {error.message}", file=sys.stderr)
+        return 1
+    said = kept.checkpoint
+    if kept.behind:
+        wrong = (
+            f"{source.where} shows {said.size - kept.behind} entries, the mirror has {said.size}"
+        )
+        print(f"remelt: warning: {wrong}: an old copy, or a log set back", file=sys.stderr)
+    elif kept.added or arguments.once:
+        print(f"{directory}: {said.size} entries, {kept.added} new, log {said.origin}")
+    return 1 if kept.behind else 0
+
+
+# Monitor.
+
+
+def watch(arguments: argparse.Namespace) -> int:
+    policy = policy_of(arguments.policy)
+    max_age_s = span_s(arguments.max_age, "max_age") if arguments.max_age else None
+    with _sources(arguments, *arguments.url) as sources:
+        made = monitor.open_monitor(
+            Path(arguments.state), policy, sources, max_age_s=max_age_s,
+            party=arguments.party or "", own_keys=arguments.own_key or (),
+        )  # fmt: skip
+        return _repeated(arguments, "10s", lambda: _look(arguments, made))
+
+
+def _look(arguments: argparse.Namespace, made: monitor.Monitor) -> int:
+    levels = set()
+    try:
+        for finding in made.look(int(time.time())):
+            levels.add(finding.level)
+            _tell(arguments, finding.as_dict(), f"{finding.level:<9}{finding.message}")
+    except monitor.Forked as fork:
+        for signed in fork.notes:
+            _tell(arguments, {"level": "fork", "note": signed.decode()}, f"\n{signed.decode()}")
+        raise
+    top = made.top
+    if arguments.once and top is not None:
+        shown = {"level": "ok", "origin": top.said.origin, "size": top.said.size,
+                 "root": top.said.root.hex(), "checkpoints": len(made.seen)}  # fmt: skip
+        told = f"{top.said.origin}: {top.said.size} entries, {len(made.seen)} checkpoints agree"
+        _tell(arguments, shown, told)
+    if levels & {"alarm", "look"}:
+        return 1
+    return 2 if top is None else 0
+
+
+def _tell(arguments: argparse.Namespace, value: dict[str, Any], text: str) -> None:
+    print(orjson.dumps(value).decode() if arguments.json else text, flush=True)
+
+
+# Replay.
 
 
 def replay_log(arguments: argparse.Namespace) -> int:
-    progress = output.Progress("entries")
-    with closing(tilesource.open_source(arguments.source, api_key_of(arguments))) as source:
-        done = replay.run(where(arguments), source, keys_of(arguments), progress)
+    with _sources(arguments, arguments.source) as (source,):
+        done = replay.run(where(arguments), source, keys_of(arguments), output.Progress("entries"))
     if arguments.json:
         output.json(_replayed(done))
     else:
@@ -78,6 +192,3 @@ def _print_replayed(done: replay.Replayed, source: str) -> None:
 
 def _count(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
-
-
-_ = LedgerError

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
+from api.commands.row import DATA as _DATA
+from api.commands.row import JSON as _JSON
+from api.commands.row import Command
+from api.commands.row import arg as _arg
+from api.commands.table_logs import ROWS
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """run: "module.function" in api/commands, imported when called: verify needs no database."""
-
-    help: str
-    examples: str
-    run: str
-    arguments: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = ()
-
-
-def _arg(*names: str, **options: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
-    return names, options
-
-
-_DATA: Final = (
-    _arg("--data", metavar="DIR", help="the ledger's directory (REMELT_DATA, ./remelt-data)"),
-    _arg("--database", metavar="URL", help="another database (REMELT_DATABASE)"),
-)
-_JSON: Final = _arg("--json", action="store_true", help="print JSON for programs")
 _SERVER: Final = (
     _arg("--url", help="record through this server instead of the local ledger"),
     _arg("--api-key", help="API key for --url (REMELT_API_KEY)"),
@@ -333,19 +318,6 @@ COMMANDS: Final[dict[str, Command]] = {
             _JSON,
         ),
     ),
-    "replay": Command(
-        "bring back what a database that was set back lost, from a mirror or another server",
-        "remelt replay /srv/mirror --data /srv/remelt\n"
-        "remelt replay https://standby.example --api-key rmk_… --policy policy.txt",
-        "monitoring.replay_log",
-        (
-            *_DATA,
-            _arg("source", metavar="URL|DIR"),
-            _arg("--policy", metavar="POLICY", help="log keys that the database does not name yet"),
-            _arg("--api-key", help="API key with scope audit for a URL (REMELT_API_KEY)"),
-            _JSON,
-        ),
-    ),
     "doctor": Command(
         "look at settings, keys, database, log, disk and clock, and say what to do",
         "remelt doctor\nremelt doctor --data /srv/remelt --json",
@@ -376,4 +348,5 @@ COMMANDS: Final[dict[str, Command]] = {
                  help="print the SQL, change nothing"),
         ),
     ),
+    **ROWS,
 }  # fmt: skip
