@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from bench import load, world
-from ledger import audit, reports
+from ledger import audit, dossiers, reports
 from ledger.book import jose
 from ledger.certificate import policy as policies
 from ledger.certificate import verify as verifier
@@ -162,7 +162,7 @@ def verification(made: world.World, ledger: Ledger, scratch: Path) -> None:
         for line in page
         if "/" in line
     )
-    data = reports.dossier(ledger, number)
+    data = dossiers.make(ledger, number)
     (scratch / "dossier").write_bytes(data)
     (scratch / "policy").write_bytes(reports.policy_file(ledger))
     policy = policies.parse((scratch / "policy").read_bytes())

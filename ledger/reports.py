@@ -9,15 +9,13 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from ledger import clock, entry
-from ledger.book import bodies, crockford, lines, mass, parties, state
+from ledger.book import bodies, crockford, lines, mass, state
 from ledger.book import totals as totals_
-from ledger.certificate import dossier as dossiers
 from ledger.certificate import policy as policies
 from ledger.errors import RuleError
 from ledger.service import Ledger
 from ledger.store import engine as engines
 from ledger.store import entries, objects
-from ledger.tlog import proof, tiles
 
 LINEAGE_MAX: Final = 2_000
 FINGERPRINT_DIGITS: Final = 10
@@ -268,38 +266,6 @@ def sees(ledger: Ledger, party: str, key: str) -> bool:
     """Whether a party has or had a part in a lot or certificate: "lot:…", "certificate:…"."""
     with engines.reading(ledger.engine) as connection:
         return entries.sees(connection, ledger.log_id, party, key)
-
-
-def dossier(ledger: Ledger, serial: str) -> bytes:
-    """The certificate's dossier as of the latest checkpoint. RuleError CERTIFICATE_UNKNOWN."""
-    view = certificate_view(ledger, serial)
-    with engines.reading(ledger.engine) as connection:
-        head = entries.read_head(connection, ledger.log_id)
-        assert head is not None  # noqa: S101 (opened)
-        subtree = tiles.hash_reader(
-            head.size, lambda level, i: entries.read_tile(connection, ledger.log_id, level, i)
-        )
-        shares: dict[str, str] = {}
-
-        def may_share(found: entry.Entry) -> bool:
-            party = found.event.party
-            if party not in shares:
-                registered = _object(ledger, connection, f"party:{party}")
-                shares[party] = registered.share if isinstance(registered, state.Party) else "open"
-            customer = view["issuer"] in parties.named(found.event)
-            open_to_us = shares[party] == "open" or (shares[party] == "customers" and customer)
-            return party == view["issuer"] or open_to_us
-
-        return dossiers.assemble(
-            serial,
-            view["entries"][0],
-            lambda n: entries.read_leaf(connection, ledger.log_id, n),
-            lambda n: proof.inclusion(n, head.size, subtree),
-            entries.read_checkpoint(connection, ledger.log_id, head.size).encode(),
-            may_share,
-            disclosures={},
-            later_entries=view["entries"][1:],
-        )
 
 
 def policy_file(ledger: Ledger) -> bytes:

@@ -12,7 +12,7 @@ import orjson
 from api.client import rows
 from api.commands import output
 from api.commands.ledgers import where
-from ledger import keys, reports, statements
+from ledger import dossiers, keys, reports, statements
 from ledger.book import serial
 from ledger.service import Ledger
 
@@ -40,7 +40,7 @@ def certify(arguments: argparse.Namespace) -> int:
     ledger.sequencer.stop()
     number = serial.make(ledger.origin, arguments.party, event["id"])
     path = Path(arguments.out or f"{number}.remelt.json")
-    path.write_bytes(reports.dossier(ledger, number))
+    path.write_bytes(dossiers.make(ledger, number, wait_s=dossiers.WAIT_S))
     view = reports.certificate_view(ledger, number)
     if arguments.json:
         output.json({**view, "dossier": str(path)})

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ledger import reports
+from ledger import dossiers, reports
 from ledger.certificate import policy as policies
 from ledger.certificate import verify
 from ledger.certificate.verdict import Verdict
@@ -57,7 +57,7 @@ def check(ledger: Ledger, serial: str, touched: list[int]) -> Verdict | None:
             trusted = replace(
                 policies.parse(reports.policy_file(ledger)), quorum=policies.NONE, max_age_s=None
             )
-            found = verify.verify(reports.dossier(ledger, serial), trusted, serial=serial)
+            found = verify.verify(dossiers.make(ledger, serial), trusted, serial=serial)
             if found.refusal is not None and found.revocation is None:
                 _LOGGER.error("our own certificate %s is refused: %s", serial, found.refusal)
             _kept[key] = _Kept(tuple(touched), size, time.monotonic(), found)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 
 from api import deps, etags
 from api.deps import LedgerDep, PrincipalDep
-from ledger import entry, reports
+from ledger import dossiers, entry, reports
 from ledger.apikeys import Principal
 from ledger.book import serial as serials
 from ledger.book import shapes
@@ -89,7 +89,7 @@ def read_dossier(ledger: LedgerDep, serial: str) -> Response:
     """The file that proves the certificate without this server."""
     plain = _serial(serial)
     return Response(
-        reports.dossier(ledger, plain),
+        dossiers.make(ledger, plain, wait_s=dossiers.WAIT_S),
         media_type="application/json",
         headers={"Content-Disposition": f'attachment; filename="{plain}.remelt.json"'},
     )

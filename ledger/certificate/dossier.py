@@ -13,32 +13,25 @@ counts it as primary (docs/format.md, Verification).
 
 from __future__ import annotations
 
-import heapq
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ledger import entry
-from ledger.book import bodies, encoding
-from ledger.certificate import provenance
+from ledger.book import encoding
+from ledger.certificate import choice, provenance
 from ledger.errors import FormatError
 
 FORMAT: Final = "dossier-1"
 MAX_BYTES: Final = 16 << 20
-MAX_ENTRIES: Final = 10_000
+MAX_ENTRIES: Final = choice.MAX_ENTRIES
 BUDGET_BYTES: Final = 1_500_000
-REGISTERS: Final = ("log", "party", "site", "key")
-_REGISTRATIONS: Final = (
-    bodies.LogOpened, bodies.PolicySet, bodies.PartyRegistered, bodies.KeyAdded,
-    bodies.KeyRevoked, bodies.SiteRegistered,
-)  # fmt: skip
+REGISTERS: Final = choice.REGISTERS
 _NAMES: Final = ["checkpoint", "disclosures", "entries", "remelt", "serial"]
 _HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _PROOF_MAX: Final = 63
-# Of a lineage, what less than this share of the claim passes through is never worth its bytes.
-_LEAST_SHARE: Final = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,33 +127,6 @@ def _disclosures(value: Any, items: Mapping[int, Item]) -> dict[int, list[str]]:
 # Making one.
 
 
-@dataclass(slots=True)
-class _Collection:
-    """The entries chosen so far, read once each."""
-
-    read: Callable[[int], bytes]
-    may_share: Callable[[entry.Entry], bool]
-    leaves: dict[int, bytes] = field(default_factory=dict)
-    entries: dict[int, entry.Entry] = field(default_factory=dict)
-    chosen: set[int] = field(default_factory=set)
-
-    def get(self, n: int) -> entry.Entry:
-        """Entry n, kept."""
-        if n not in self.entries:
-            self.leaves[n] = self.read(n)
-            self.entries[n] = entry.parse(self.leaves[n])
-        return self.entries[n]
-
-    def share(self, ns: Iterable[int]) -> bool:
-        """Whether every one of these may be shown; registrations are public."""
-        return all(is_register(found) or self.may_share(found) for found in map(self.get, ns))
-
-
-def is_register(found: entry.Entry) -> bool:
-    """Whether an entry registers a party, key, site or policy, and moves no metal."""
-    return isinstance(found.event.body, _REGISTRATIONS)
-
-
 def assemble(
     serial: str,
     certificate_n: int,
@@ -172,6 +138,7 @@ def assemble(
     *,
     budget_bytes: int = BUDGET_BYTES,
     later_entries: Sequence[int] = (),
+    ahead: Callable[[Collection[int]], None] = lambda ns: None,
 ) -> bytes:
     """The dossier of a certificate.
 
@@ -182,20 +149,23 @@ def assemble(
     that a reader must know of (a revocation).
 
     In any case: entry 0, the certificate and what it reads, the later entries (with what they
-    read, if that may be shared), and all the registrations these need. Then the lineage, largest
-    contribution to the claim first, while `budget_bytes` last: an entry is worth something only
-    when all it reads is there too.
+    read, if that may be shared), and all the registrations these need. Then the lineage, most
+    proven grams for its bytes first, while `budget_bytes` last, as far as it was looked at: at
+    most choice.READ_MAX_ENTRIES entries. ahead: is told of entries that `read` will be asked for.
     Raises FormatError of a leaf that cannot be parsed, and whatever read and proof raise.
     """
-    found = _Collection(read, may_share)
-    wanted = {0, certificate_n, *later_entries} | _needed(found, certificate_n)
+    found = choice.Found(read, ahead, may_share)
+    found.left_entries = max(choice.READ_MAX_ENTRIES, budget_bytes // 1_500)
+    found.left_bytes = max(choice.READ_MAX_BYTES, 4 * budget_bytes)
+    wanted = {0, certificate_n, *later_entries} | choice.needed(found, certificate_n)
     for n in later_entries:
-        needed = _needed(found, n)
+        needed = choice.needed(found, n)
         wanted |= needed if found.share(needed) else set()
-    found.chosen = _with_registers(found, wanted)
+    found.chosen = choice.with_registers(found, wanted)
     size_of = _sizes(found, checkpoint, disclosures)
     left = budget_bytes - sum(map(size_of, found.chosen))
-    _grow(found, serial, certificate_n, left, size_of)
+    claim = provenance.claim_of(found.get(certificate_n), serial)
+    choice.grow(found, claim, left, size_of)
     chosen = sorted(found.chosen)
     return encoding.canonical(
         {
@@ -215,7 +185,7 @@ def assemble(
 
 
 def _sizes(
-    found: _Collection, checkpoint: bytes, disclosures: Mapping[int, Sequence[str]]
+    found: choice.Found, checkpoint: bytes, disclosures: Mapping[int, Sequence[str]]
 ) -> Callable[[int], int]:
     """How many bytes an entry takes, at most."""
     size = checkpoint.split(b"\n")[1]
@@ -226,64 +196,3 @@ def _sizes(
         return len(found.leaves[n]) + hashes * 67 + disclosed + 48
 
     return size_of
-
-
-def _grow(
-    found: _Collection,
-    serial: str,
-    certificate_n: int,
-    left: int,
-    size_of: Callable[[int], int],
-) -> None:
-    """Choose lineage entries, largest contribution first, each with all that it reads."""
-    claim = provenance.claim_of(found.get(certificate_n), serial)
-    least_mg = claim.claimed_mg // _LEAST_SHARE
-    lineage = provenance.trace(claim, found.get, least_mg=least_mg)
-    worth = {n: units for n, units in lineage.through.items() if n not in lineage.cut}
-    heap = [(-worth[n], -n) for n in found.chosen if n in worth]
-    heapq.heapify(heap)
-    opened: set[int] = set()
-    while heap:
-        n = -heapq.heappop(heap)[1]
-        if n in opened:
-            continue
-        opened.add(n)
-        more = _with_registers(found, _needed(found, n)) - found.chosen
-        cost = sum(map(size_of, more))
-        if cost > left or not found.share(more):
-            continue
-        left -= cost
-        found.chosen |= more
-        for other in more & worth.keys():
-            heapq.heappush(heap, (-worth[other], -other))
-
-
-def _needed(found: _Collection, n: int) -> set[int]:
-    """What must be there for entry n to be recomputed: all it reads, and for each object that is
-    more than its last entry (a run and its finalisations, say) the entries before that."""
-    needed: set[int] = set()
-    for key, last in found.get(n).reads.items():
-        needed.add(last)
-        while not key.startswith(("lot:", "transit:")):
-            before = found.get(last).reads.get(key)
-            if before is None or before >= last:
-                break
-            needed.add(before)
-            last = before
-    return needed
-
-
-def _with_registers(found: _Collection, ns: Iterable[int]) -> set[int]:
-    """These entries and every registration that they, and those, rest on."""
-    closed: set[int] = set()
-    open_ = list(ns)
-    while open_:
-        n = open_.pop()
-        if n in closed:
-            continue
-        closed.add(n)
-        this = found.get(n)
-        for key, read in this.reads.items():
-            if key.partition(":")[0] in REGISTERS:
-                open_.append(read)
-    return closed

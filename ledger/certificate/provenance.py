@@ -72,13 +72,15 @@ class Lineage:
     """Where the units of a claim come from.
 
     leaves: (entry, handed over between two parties) -> units. cut: entry that was not walked
-    into -> units. through: every entry the walk reached -> units that pass it. splits: how often
-    something was divided; each may have moved less than one unit from one side to the other.
+    into -> units. through: every entry the walk reached -> units that pass it. came_from: entry ->
+    the one in which the walk first heard of it. splits: how often something was divided; each may
+    have moved less than one unit from one side to the other.
     """
 
     leaves: dict[tuple[int, bool], int] = field(default_factory=dict)
     cut: dict[int, int] = field(default_factory=dict)
     through: dict[int, int] = field(default_factory=dict)
+    came_from: dict[int, int] = field(default_factory=dict)
     splits: int = 0
 
     def proven_mg(self, claimed_mg: int) -> int:
@@ -110,38 +112,82 @@ def trace(claim: Claim, find: Callable[[int], entry.Entry | None], *, least_mg: 
     find: the entry with an index if the walk may go into it, else None: what flows there is cut.
     least_mg: entries that less passes through are not walked into.
     """
-    walk = _Walk(claim.substance, find)
+    walk = _begin(claim, find, max(1, least_mg * UNIT))
+    walk.go()
+    return walk.end()
+
+
+def explore(claim: Claim, find: Callable[[int], entry.Entry | None], *, least_mg: int) -> Lineage:
+    """Walk the claim back, large shares before small ones, so that `find` may stop at any time.
+
+    As `trace`, but in rounds: one goes into every entry that a quarter of the last round's share
+    waits for, the newest first, and what came late to an entry passes through it in a later
+    round. Nothing is lost; only remainders may be dealt out another way than `trace` does.
+    """
+    walk = _begin(claim, find, max(1, claim.claimed_mg * UNIT))
+    last = max(1, least_mg * UNIT)
+    while walk.waiting and walk.least > last:
+        walk.least = max(last, walk.least // 4)
+        walk.heap = [-n for n, units in walk.waiting.items() if units >= walk.least]
+        heapq.heapify(walk.heap)
+        walk.go()
+    return walk.end()
+
+
+def _begin(claim: Claim, find: Callable[[int], entry.Entry | None], least: int) -> _Walk:
+    walk = _Walk(claim.substance, find, least)
     for lot, page in claim.held.items():
         for line, mass_mg in page.items():
             walk.ask(claim.n, Want(f"lot:{lot}", line, False), mass_mg * UNIT)
-    while walk.heap:
-        n = -heapq.heappop(walk.heap)
-        asked = walk.asked.pop(n)
-        units = sum(asked.values())
-        walk.lineage.through[n] = units
-        found = find(n) if units >= least_mg * UNIT else None
-        if found is None:
-            walk.cut(n, units)
-        else:
-            _enter(walk, found, asked)
-    return walk.lineage
+    return walk
 
 
 @dataclass(slots=True)
 class _Walk:
+    """least: what must wait for an entry before the walk goes into it; heap: those where it does.
+
+    asked: what is looked for in an entry that was not gone into yet; waiting: its sum.
+    """
+
     substance: str
     find: Callable[[int], entry.Entry | None]
+    least: int
     lineage: Lineage = field(default_factory=Lineage)
     asked: dict[int, dict[Want, int]] = field(default_factory=dict)
+    waiting: dict[int, int] = field(default_factory=dict)
     heap: list[int] = field(default_factory=list)
 
     def ask(self, n: int, want: Want, units: int) -> None:
         if not units:
             return
-        if n not in self.asked:
-            self.asked[n] = {}
+        asked = self.asked.setdefault(n, {})
+        asked[want] = asked.get(want, 0) + units
+        before = self.waiting.get(n, 0)
+        self.waiting[n] = before + units
+        if before < self.least <= before + units:
             heapq.heappush(self.heap, -n)
-        self.asked[n][want] = self.asked[n].get(want, 0) + units
+
+    def go(self) -> None:
+        """Go into entries, the last first, while one has as much waiting as it takes."""
+        while self.heap:
+            n = -heapq.heappop(self.heap)
+            asked, units = self.asked.pop(n), self.waiting.pop(n)
+            self._pass(n, units)
+            found = self.find(n)
+            if found is None:
+                self.cut(n, units)
+            else:
+                _enter(self, found, asked)
+
+    def end(self) -> Lineage:
+        """What still waits is cut."""
+        for n, units in self.waiting.items():
+            self._pass(n, units)
+            self.cut(n, units)
+        return self.lineage
+
+    def _pass(self, n: int, units: int) -> None:
+        self.lineage.through[n] = self.lineage.through.get(n, 0) + units
 
     def before(self, found: entry.Entry, key: str, want: Want, units: int) -> None:
         """Ask the version that `found` read under `key`; what has none is cut here."""
@@ -149,6 +195,7 @@ class _Walk:
         if n is None or n >= found.n:
             self.cut(found.n, units)
         else:
+            self.lineage.came_from.setdefault(n, found.n)
             self.ask(n, want, units)
 
     def cut(self, n: int, units: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from api.pages import certificate as certificate_page
 from api.pages.reader import Reader
-from ledger import reports
+from ledger import dossiers, reports
 from ledger.certificate import policy, verdict, verify
 from tests.pages import html_text, shop
 from tests.pages.conftest import LANGUAGES, Site, read
@@ -216,7 +216,7 @@ def test_an_unknown_number_is_told_what_is_wrong_with_it(
 def test_a_certificate_whose_dossier_does_not_hold_is_not_called_valid(site: Site) -> None:
     ledger, number = site.week.ledger, site.week.serials["CERT"]
     view = reports.certificate_view(ledger, number)
-    data = reports.dossier(ledger, number).replace(b'"HB01/CERT":{', b'"HB01/CERF":{', 1)
+    data = dossiers.make(ledger, number).replace(b'"HB01/CERT":{', b'"HB01/CERF":{', 1)
     found = verify.verify(data, policy.parse(reports.policy_file(ledger)), serial=number)
     shown = certificate_page.page(view, found, Reader("en"))
     assert (shown["headline"], shown["tone"]) == ("CHECK FAILED", "bad")
@@ -228,7 +228,7 @@ def test_a_certificate_whose_dossier_does_not_hold_is_not_called_valid(site: Sit
 def test_a_certificate_says_who_saw_the_log_and_who_audited_it(site: Site) -> None:
     ledger, number = site.week.ledger, site.week.serials["CERT"]
     trusted = policy.parse(reports.policy_file(ledger))
-    found = verify.verify(reports.dossier(ledger, number), trusted, serial=number)
+    found = verify.verify(dossiers.make(ledger, number), trusted, serial=number)
     cosigned = (verdict.Cosigned("anhui", True, 1_772_409_600), verdict.Cosigned("w1", False, 9))
     seen = verdict.Seen(cosigned, 3, 1, 1_772_409_600, 1_772_409_600)
     view = reports.certificate_view(ledger, number)
