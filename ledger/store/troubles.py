@@ -89,6 +89,13 @@ _TROUBLES: Final = (
         "the file of the database cannot be opened, read or written",
         "look at the disk, and at who may use the directory; nothing that was acknowledged is lost",
     ),
+    Trouble(
+        "",
+        r"disk image is malformed|file is not a database",
+        "NOT_READY",
+        "the file of the database is damaged, or could not be read right",
+        "run `remelt audit` and look at the disk; docs/operations.md says what then",
+    ),
     Trouble("53300", r"too many clients|connection slots", "NOT_READY",
             "the database has no connection left", "raise max_connections, or run fewer servers"),
     Trouble("55P03", r"lock timeout|database is locked", "NOT_READY",
