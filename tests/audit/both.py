@@ -17,6 +17,7 @@ from tests.unit.ledger.book import replay
 YEAR_2100_MS = 4_102_444_800_000  # nothing in a history lies in the future
 Leaf = dict[str, Any]
 Found = tuple[int, str] | None
+Alter = Callable[[Leaf], object]
 
 
 def sequentially(leaves: Sequence[bytes], verifier: note.Verifier) -> Found:
@@ -66,7 +67,7 @@ def apart(leaves: Sequence[bytes], origin: str, *, shuffled: int | None = None) 
     return None
 
 
-def chained(leaves: Sequence[bytes], changes: dict[int, Callable[[Leaf], object]]) -> list[bytes]:
+def chained(leaves: Sequence[bytes], changes: dict[int, Alter]) -> list[bytes]:
     """Leaves with some changed, and every `prev` made to fit, as who has the log key can."""
     made: list[bytes] = []
     previous = entry.ZERO_HASH
@@ -80,6 +81,20 @@ def chained(leaves: Sequence[bytes], changes: dict[int, Callable[[Leaf], object]
         made.append(leaf)
         previous = entry.leaf_hash(leaf)
     return made
+
+
+def put(*path: str, to: Any) -> Alter:
+    def alter(leaf: Leaf) -> None:
+        place = leaf
+        for name in path[:-1]:
+            place = place[name]
+        place[path[-1]] = to
+
+    return alter
+
+
+def without(part: str, name: str) -> Alter:
+    return lambda leaf: leaf[part].pop(name)
 
 
 def _lines(seed: int, length: int) -> Iterator[Leaf]:

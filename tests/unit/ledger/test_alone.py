@@ -78,47 +78,33 @@ def test_a_story_is_clean_and_every_state_is_rebuilt(story: harness.TestLedger) 
         assert past.state(key, n) == known
 
 
-def put(*path: str, to: Any) -> Alter:
-    def alter(leaf: both.Leaf) -> None:
-        place = leaf
-        for name in path[:-1]:
-            place = place[name]
-        place[path[-1]] = to
-
-    return alter
-
-
-def without(part: str, name: str) -> Alter:
-    return lambda leaf: leaf[part].pop(name)
-
-
 def leaf_changes(leaf: both.Leaf, others: list[both.Leaf]) -> Iterator[tuple[str, Alter]]:
     """Every single thing in an entry that its operator could write otherwise."""
     n = leaf["n"]
     for key, read in leaf["reads"].items():
-        yield f"reads {key} none", without("reads", key)
+        yield f"reads {key} none", both.without("reads", key)
         for other in {read - 1, read + 1, n - 1} - {read, -1}:
             if other < n:
-                yield f"reads {key} {other}", put("reads", key, to=other)
-    yield "reads more", put("reads", "lot:HF01/NO", to=0)
+                yield f"reads {key} {other}", both.put("reads", key, to=other)
+    yield "reads more", both.put("reads", "lot:HF01/NO", to=0)
     for account, pages in leaf["book"].items():
         for substance, page in pages.items():
             line, shown = next(iter(page.items()))
             more = [shown[0] + 1, shown[1] + 1] if isinstance(shown, list) else shown + 1
-            yield f"book {account}", put("book", account, substance, line, to=more)
-        yield f"no {account}", without("book", account)
+            yield f"book {account}", both.put("book", account, substance, line, to=more)
+        yield f"no {account}", both.without("book", account)
     for lot, note in leaf["lots"].items():
         for member, said in note.items():
             changed: Any = [] if said else ["x"]
             if not isinstance(said, list):
                 changed = said + 1 if isinstance(said, int) else f"{said}x"
-            yield f"lots {lot} {member}", put("lots", lot, member, to=changed)
-        yield f"no lots {lot}", without("lots", lot)
-    yield "n", put("n", to=n + 1)
-    yield "prev", put("prev", to="ab" * 32)
-    yield "at", put("at", to=1)
+            yield f"lots {lot} {member}", both.put("lots", lot, member, to=changed)
+        yield f"no lots {lot}", both.without("lots", lot)
+    yield "n", both.put("n", to=n + 1)
+    yield "prev", both.put("prev", to="ab" * 32)
+    yield "at", both.put("at", to=1)
     for statement in (other["statement"] for other in others):
-        yield "statement", put("statement", to=statement)
+        yield "statement", both.put("statement", to=statement)
         yield "signature", _signed(statement)
 
 
