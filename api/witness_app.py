@@ -7,6 +7,7 @@ import functools
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from itertools import islice
 from typing import Final
 
 import anyio
@@ -25,6 +26,7 @@ from ledger.witness import Config, Judges, Refused, Witness
 BODY_TIMEOUT_S: Final = 10.0
 # As many threads as SQLAlchemy keeps connections, and those that wait for a judge, without one.
 _THREADS: Final = 12
+_SHOWN_MAX: Final = 100
 _ALWAYS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -144,9 +146,10 @@ def _about(witness: Witness) -> bytes:
         "",
         *witness.vkeys,
         "",
-        "POST /add-checkpoint              ask for a cosignature",
+        "POST /add-checkpoint                ask for a cosignature",
         "GET /<sha256 of origin>/checkpoint  what was cosigned last of a log",
         "",
-        *(f"{digest}  {origin}" for digest, origin in sorted(witness.origins.items())),
+        *(f"{digest}  {origin}" for digest, origin in islice(witness.origins.items(), _SHOWN_MAX)),
+        *(f"and {more} more" for more in [len(witness.origins) - _SHOWN_MAX] if more > 0),
     ]
     return "".join(f"{line}\n" for line in lines).encode()

@@ -61,6 +61,7 @@ def serve(
     uvicorn.run(
         app, host=arguments.host, port=arguments.port, log_config=None, log_level="warning",
         access_log=False, timeout_graceful_shutdown=10, server_header=False,
+        http="h11",  # slower than httptools, and reads no more than 64 KiB of headers
     )  # fmt: skip
     return 0
 
