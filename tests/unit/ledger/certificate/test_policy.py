@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 
@@ -372,3 +373,10 @@ def test_what_does_not_belong_into_the_operators_list_is_refused(text: str, mess
     assert caught.value.code == "POLICY_INVALID"
     assert message in caught.value.message
     assert caught.value.hint
+
+
+def test_the_policy_of_the_documentation_is_one() -> None:
+    page = Path(__file__).parents[4] / "docs" / "format.md"
+    section = page.read_text("utf-8").partition("## Policy")[2].partition("## Verification")[0]
+    read = policy.parse(section.partition("```text\n")[2].partition("```")[0].encode())
+    assert (policy.auditors(read), read.quorum, read.max_age_s) == ({"anhui"}, "both", 604_800)
