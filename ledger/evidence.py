@@ -77,6 +77,14 @@ def put(path: Path, content: bytes) -> None:
     sync(path.parent)
 
 
+def make_directory(path: Path) -> None:
+    """Make a directory and those above it, so that they last."""
+    if not path.is_dir():
+        make_directory(path.parent)
+        path.mkdir(exist_ok=True)
+        sync(path.parent)
+
+
 def sync(directory: Path) -> None:
     """Make the names in a directory last."""
     handle = os.open(directory, os.O_RDONLY)

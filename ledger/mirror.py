@@ -70,7 +70,7 @@ def keep(
     not the one that is mirrored, and from then on until somebody moves them away; LOG_MISMATCH
     for a log of another name; and whatever reading the source raises.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    evidence.make_directory(directory)
     evidence.refuse_kept(directory)
     verifiers = tuple(verifiers)
     before, old = held(directory, verifiers)
@@ -174,7 +174,7 @@ def _write(directory: Path, level: int, index: int, width: int, content: bytes) 
         if path.read_bytes() == content:
             return
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        evidence.make_directory(path.parent)
     evidence.put(path, content)
 
 
@@ -183,9 +183,6 @@ def publish(directory: Path, signed: bytes, start: int = 0) -> None:
 
     start: the size that it held before; partial tiles that are full since are removed.
     """
-    for parent in {path.parent for path in directory.glob("tile/**/*")} | {directory / "tile"}:
-        if parent.is_dir():
-            evidence.sync(parent)
     evidence.put(directory / tilesource.CHECKPOINT, signed)
     size = checkpoint.parse_checkpoint(note.parse_note(signed).text).size
     for level, index in [*_grown(start, size), *_bundles(start, size)]:

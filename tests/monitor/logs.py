@@ -15,6 +15,9 @@ ORIGIN = "log.example/test"
 SKEY = note.generate_skey(ORIGIN, bytes(range(32)))
 SIGNER = note.parse_skey(SKEY)
 VERIFIER = SIGNER.verifier
+OTHER_SKEY = note.generate_skey("other.example", bytes(range(1, 33)))
+OTHER = note.parse_skey(OTHER_SKEY).verifier
+STRANGER = note.generate_skey(ORIGIN, bytes(range(2, 34)))
 Files = dict[str, bytes]
 
 
