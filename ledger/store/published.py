@@ -71,8 +71,8 @@ def write(connection: Connection, log_id: str, before: Published | None, after: 
     """
     values = {"log_id": log_id, **asdict(after), "met": int(after.met)}
     if before is None:
-        added = _insert(connection, tables.published).values(values)
-        return bool(connection.execute(added.on_conflict_do_nothing()).rowcount == 1)
+        added = _insert(connection, tables.published).values(values).on_conflict_do_nothing()
+        return connection.execute(added.returning(tables.published.c.size)).first() is not None
     c = tables.published.c
     swap = update(tables.published).where(
         c.log_id == log_id, c.size == before.size, c.note == before.note
@@ -135,7 +135,7 @@ def take_lease(
         | (c.until_ms <= now_ms)
         | (c.until_ms > 2 * fresh.until_ms - now_ms),
     )
-    return bool(connection.execute(taken).rowcount == 1)
+    return connection.execute(taken.returning(c.owner)).first() is not None
 
 
 def _insert(connection: Connection, table: Table) -> Any:

@@ -118,6 +118,7 @@ STORY: Final[list[tuple[str, str, str, dict[str, Any], Any]]] = [
     ("stocks", "GET /v1/labels/stocks", "", {}, None),
     ("figures", "GET /metrics", "OPERATOR", {}, None),
     ("checkpoint", "GET /v1/log/checkpoint", "", {}, None),
+    ("what is published", "GET /checkpoint", "", {}, None),
     ("keys of the log", "GET /v1/log/keys", "", {}, None),
     ("entry 3 is in the log", "GET /v1/log/proof/inclusion", "", {"n": 3, "size": 5}, None),
     ("nothing was changed", "GET /v1/log/proof/consistency", "", {"from": 3, "to": 5}, None),

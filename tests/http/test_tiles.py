@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import socket
-import struct
 
 import httpx
 import pytest
 
-from ledger.settings import Settings
 from ledger.store import engine as engines
 from ledger.store import entries
 from ledger.tlog import checkpoint, tiles, tree
@@ -140,11 +137,52 @@ def test_bundles_come_compressed_to_who_takes_that(
 ) -> None:
     path = f"/tile/entries/000.p/{size}"
     plain = auditor(door, path, **{"Accept-Encoding": "identity"})
-    headers = {"Authorization": f"Bearer {door.api_keys['AUDITOR']}".encode()}
-    headers["Accept-Encoding"] = accept.encode()
+    key = f"Bearer {door.api_keys['AUDITOR']}".encode()
+    headers = {b"Authorization": key, b"Accept-Encoding": accept.encode()}
     with httpx.stream("GET", f"{door.address}{path}", headers=headers) as answer:
         data = b"".join(answer.iter_raw())
     assert answer.status_code == 200
     assert (answer.headers.get("content-encoding") == "gzip") == zipped
     assert (gzip.decompress(data) if zipped else data) == plain.content
     assert (answer.headers["etag"] != plain.headers["etag"]) == zipped
+
+
+# Addresses that are none.
+
+
+ODD = (
+    "/tile", "/tile/", "/tile/0", "/tile/0/", "/tile/0/000/", "/tile/0/000.p", "/tile/0/000.p/",
+    "/tile/0/000.p/0", "/tile/0/000.p/256", "/tile/0/000.p/257", "/tile/0/000.p/01",
+    "/tile/0/000.p/-1", "/tile/0/000.p/+1", "/tile/0/000.p/1/", "/tile/0/000.p/%31",
+    "/tile/0/000.p/1 ", "/tile/0/0", "/tile/0/00", "/tile/0/0000", "/tile/0/x000/000.p/1",
+    "/tile/00/000.p/1", "/tile/64/000.p/1", "/tile/63/000.p/1", "/tile/255/000", "/tile/-1/000.p/1",
+    "/tile/%30/000.p/1", "/tile/0/%78001/000", "/tile/0//000.p/1", "/tile//0/000.p/1",
+    "//tile/0/000.p/1", "/tile/0/000.p//1", "/TILE/0/000.p/1", "/tile/0/X001/000",
+    "/tile/0/x001/x000", "/tile/0/x999/x999/x999/x999/x999/x999/999", "/tile/entries/000.p/0",
+    "/tile/0/x009/x223/x372/x036/x854/x775/807", "/tile/0/x009/x223/x372/x036/x854/x775/808.p/1",
+    "/tile/8/x009/x223/x372/x036/x854/x775/807.p/255", "/tile/63/000", "/tile/62/x001/000.p/5",
+    "/tile/entries/x999/999", "/tile/entries/x009/x223/x372/x036/x854/x775/807.p/255",
+    "/tile/entries", "/tile/entries/", "/tile/entries/000/", "/tile/entries/%3000.p/1",
+    "/tile/0/..%2f..%2fcheckpoint", "/tile/0/%00", "/tile/0/\u0660\u0660\u0660.p/1", "/tile/é/000",
+    "/tile/0/%ff", "/tile/0/" + "x000/" * 2_000 + "000", "/checkpoint/", "//checkpoint",
+    "/checkpoint/x", "/tile/data/000", "/tile/8/0/000", "/tile/0/000.p/1.p/1", "/tile/0/000.p/1%00",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ODD, ids=range(len(ODD)))
+def test_an_address_that_is_none_is_a_problem(door: Door, size: int, path: str) -> None:
+    for whole in (path, PREFIX + path):
+        refused(door.client("AUDITOR").get(httpx.URL(door.address + whole)), "NOT_FOUND")
+
+
+def test_what_is_asked_besides_is_refused(door: Door, size: int) -> None:
+    for path in ("/checkpoint", f"/tile/0/000.p/{size}", f"/tile/entries/000.p/{size}"):
+        for whole in (path, PREFIX + path):
+            refused(auditor(door, f"{whole}?width=3"), "PARAMETER_INVALID", "width")
+    for method in ("POST", "PUT", "DELETE", "PATCH"):
+        refused(door.client().request(method, "/checkpoint"), "METHOD_NOT_ALLOWED")
+
+
+def test_a_refusal_can_be_read_from_anywhere(door: Door, size: int) -> None:
+    answer = door.get("/tile/0/000")
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (404, "*")
