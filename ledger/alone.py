@@ -161,7 +161,7 @@ def _check(n: int, found: entry.Entry, leaf_hash: bytes, past: Past) -> Seen:
     try:
         entry.recheck(found, reader, _signer(found, reader))
     except ProofError as error:
-        raise _with_absent(error, reader.absent) from error
+        raise _with_absent(error, reader.absent) from error.__cause__
     facts, event = found.facts(), found.event
     _keep(past.entries, n, found, ENTRIES_MAX)
     return Seen(
@@ -172,8 +172,8 @@ def _check(n: int, found: entry.Entry, leaf_hash: bytes, past: Past) -> Seen:
 
 
 def _with_absent(error: ProofError, absent: dict[str, None]) -> ProofError:
-    """The error, telling what the rules asked for in vain: a read may have been left out."""
-    if not absent:
+    """A refusal by a rule, telling what it asked for in vain: a read may have been left out."""
+    if error.__cause__ is None or not absent:
         return error
     message = f"{error.message}; not in reads: {', '.join(absent)}"
     return ProofError(error.code, message, field=error.field, value=error.value, hint=error.hint)

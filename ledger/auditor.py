@@ -170,10 +170,10 @@ class Auditor:
             self.audit_to(shown)
         except LedgerError as error:
             _LOGGER.warning("%s: cannot be audited now: %s", self.origin, error)
-            return error.message
-        except Exception as error:  # the thread must live: its log asks again
+            return error.code  # no more: the answer goes to whoever asked, with paths of ours
+        except Exception:  # the thread must live: its log asks again
             _LOGGER.exception("%s: the audit failed", self.origin)
-            return f"the audit failed: {type(error).__name__}"
+            return "INTERNAL_ERROR"
         return ""
 
     def audit_to(self, shown: Shown) -> None:
