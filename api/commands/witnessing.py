@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import socket
 from pathlib import Path
+from typing import Final
 
 import uvicorn
 
 from api import logs, witness_app
-from api.commands import auditing
 from ledger import settings
 from ledger import witness as witnesses
 from ledger.errors import RuleError
 from ledger.tlog import cosignature
 from ledger.witness import logs as known_logs
+
+# What api/commands/auditing.py keeps beside the key of a witness that audits.
+AUDIT_DIRECTORY: Final = "audit"
 
 
 def witness(arguments: argparse.Namespace) -> int:
@@ -28,6 +31,8 @@ def witness(arguments: argparse.Namespace) -> int:
             hint="name its key with --log, as its operator gives it out, or a file with --logs",
         )  # fmt: skip
     if arguments.audit:
+        from api.commands import auditing  # which a plain witness need not load
+
         with auditing.auditors(config, arguments) as judges:
             return serve(config, arguments, judges)
     if arguments.url or arguments.api_key:
@@ -35,6 +40,12 @@ def witness(arguments: argparse.Namespace) -> int:
             "SETTING_INVALID", "witness: --url and --api-key are for a witness that audits",
             hint="add --audit",
         )  # fmt: skip
+    if (config.directory / AUDIT_DIRECTORY).exists():
+        raise RuleError(
+            "SETTING_INVALID",
+            f"{config.directory}: this witness audits, and without that its key may not cosign",
+            hint="add --audit; a plain witness needs a directory and a key of its own",
+        )
     return serve(config, arguments)
 
 

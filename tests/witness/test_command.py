@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from api import cli
+from api.commands import auditing, witnessing
 from ledger.tlog import cosignature
 from tests.unit.ledger.tlog import vectors
 
@@ -56,3 +57,14 @@ def test_the_second_key_has_a_line_of_its_own(tmp_path: Path, capsys: Said) -> N
     assert status == 0
     names = [line.split()[1] for line in shown.out.splitlines() if line.startswith("witness ")]
     assert names == ["witness.example/w2", "witness.example/w2-ml-dsa"]
+
+
+def test_a_key_that_audits_does_not_cosign_unaudited(tmp_path: Path, capsys: Said) -> None:
+    where = ["witness", "--dir", str(tmp_path), "--name", "witness.example/w2"]
+    assert cli.main([*where, "--show"]) == 0
+    (tmp_path / auditing.AUDIT_DIRECTORY).mkdir()
+    assert witnessing.AUDIT_DIRECTORY == auditing.AUDIT_DIRECTORY
+    assert cli.main([*where, "--log", vectors.LOG.vkey]) == 1
+    assert "this witness audits" in capsys.readouterr().err
+    assert cli.main([*where, "--log", vectors.LOG.vkey, "--url", "https://x.example"]) == 1
+    assert "add --audit" in capsys.readouterr().err
