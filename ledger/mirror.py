@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from ledger import evidence, tilesource
 from ledger.errors import LedgerError, ProofError
@@ -22,6 +22,7 @@ from ledger.tlog import checkpoint, note, tiles, tree
 AT_ONCE: Final = 8
 """How many files are fetched at a time."""
 
+T = TypeVar("T")
 Progress = Callable[[int, int], None]
 
 
@@ -130,18 +131,34 @@ def fetch(
     Durable when this returns; no checkpoint names them yet. What lies there already from a run
     that was stopped is checked and not fetched again. Raises whatever reading `read` raises.
     """
-    for level, index in _grown(start, read.size):
-        hashes = read.tile(level, index)
-        _write(directory, level, index, len(hashes) // tree.HASH_SIZE, hashes)
-    first, end = start // tiles.WIDTH, -(-read.size // tiles.WIDTH)
+    fetch_tiles(directory, read, start)
     here = tilesource.open_source(str(directory))
+    bundles = [index for _, index in _bundles(start, read.size)]
+
+    def one(index: int) -> None:
+        _fetch_bundle(directory, read, here, index)
+
+    for done, _ in enumerate(_at_once(one, bundles), start // tiles.WIDTH + 1):
+        progress(min(done * tiles.WIDTH, read.size), read.size)
+
+
+def fetch_tiles(directory: Path, read: Tree, start: int = 0) -> None:
+    """Write the tiles of a tree alone: 32 bytes an entry, enough for every proof. As `fetch`."""
+    evidence.make_directory(directory)
+
+    def one(place: tuple[int, int]) -> None:
+        hashes = read.tile(*place)
+        _write(directory, *place, len(hashes) // tree.HASH_SIZE, hashes)
+
+    for _ in _at_once(one, list(_grown(start, read.size))):
+        pass
+
+
+def _at_once(job: Callable[[T], None], things: list[T]) -> Iterator[None]:
+    """Do something for each, a few at a time; the first error ends it."""
     pool = ThreadPoolExecutor(AT_ONCE, "mirror")
     try:
-        jobs = pool.map(
-            lambda index: _fetch_bundle(directory, read, here, index), range(first, end)
-        )
-        for done, _ in enumerate(jobs, first + 1):
-            progress(min(done * tiles.WIDTH, read.size), read.size)
+        yield from pool.map(job, things)
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -184,7 +201,11 @@ def publish(directory: Path, signed: bytes, start: int = 0) -> None:
     start: the size that it held before; partial tiles that are full since are removed.
     """
     evidence.put(directory / tilesource.CHECKPOINT, signed)
-    size = checkpoint.parse_checkpoint(note.parse_note(signed).text).size
+    prune(directory, start, checkpoint.parse_checkpoint(note.parse_note(signed).text).size)
+
+
+def prune(directory: Path, start: int, size: int) -> None:
+    """Remove the partial files that are full since the log had `start` entries."""
     for level, index in [*_grown(start, size), *_bundles(start, size)]:
         full = directory / tiles.tile_path(level, index)
         partial = full.with_name(f"{full.name}.p")

@@ -6,7 +6,9 @@ policy, and proves from tiles that each checkpoint is the beginning of the large
 keeps, so that a log cannot take back on Tuesday what it signed on Monday.
 
 An older checkpoint is no fork: it says only that this address shows less than it did. The state
-directory holds `notes.ndjson`, the checkpoints word for word with time and place, and `state.json`.
+directory holds `notes.ndjson`, the checkpoints word for word with time and place; `tile`, the
+hashes of the log (32 bytes an entry), so that any size can be compared when nobody shows tiles
+any more; and `state.json`.
 Source: RFC 6962 §5.3 and §5.4; C2SP tlog-tiles, tlog-cosignature.
 """
 
@@ -24,7 +26,7 @@ from ledger import concerns, entry, evidence, mirror
 from ledger.certificate import policy as policies
 from ledger.concerns import Concern
 from ledger.errors import CorruptError, LedgerError, ProofError
-from ledger.tilesource import Source, Tree
+from ledger.tilesource import Source, Tree, open_source
 from ledger.tlog import checkpoint, cosignature, note
 
 BEHIND_S: Final = 600
@@ -153,10 +155,15 @@ class Monitor:
         """Every checkpoint that is not proven yet against the largest; larger ones first."""
         for size in sorted(self.waiting, reverse=True):
             seen = self.seen[size]
-            if self.top is None or size > self.top.said.size:
-                wrong = self._advance(seen)
-            else:
-                wrong = self._check_older(self.top, seen)
+            try:
+                if self.top is None or size > self.top.said.size:
+                    wrong = self._advance(seen)
+                else:
+                    wrong = self._check_older(self.top, seen)
+            except Forked:
+                raise
+            except LedgerError as error:
+                wrong = error.message
             if not wrong:
                 self.waiting.discard(size)
                 continue
@@ -169,16 +176,18 @@ class Monitor:
         read, wrong = self._tree_of(seen)
         if read is None:
             return wrong
-        if self.top is not None and read.root_at(self.top.said.size) != self.top.said.root:
+        before = self.top.said.size if self.top else 0
+        if self.top is not None and read.root_at(before) != self.top.said.root:
             self._fork(self.top, seen, read)
-        self.top, self._tree = seen, read
+        mirror.fetch_tiles(self.directory, read, before)
+        mirror.prune(self.directory, before, seen.said.size)
+        self.top, self._tree = seen, None
         return ""
 
     def _check_older(self, top: Seen, seen: Seen) -> str:
         if self._tree is None:
-            self._tree, wrong = self._tree_of(top)
-            if self._tree is None:
-                return wrong
+            here = open_source(str(self.directory))
+            self._tree = Tree(here, top.said.size, top.said.root)
         if self._tree.root_at(seen.said.size) != seen.said.root:
             self._fork(seen, top, self._tree)
         return ""
@@ -276,7 +285,7 @@ class Monitor:
         """Drop the older half of what is proven: each is the beginning of a checkpoint kept here.
 
         Nothing is lost by it: another root for a size that was dropped contradicts the largest
-        checkpoint, and the tiles prove it.
+        checkpoint, and the hashes kept here prove it.
         """
         for size in sorted(self.seen.keys() - self.waiting)[: len(self.seen) // 2]:
             if self.top is not None and size != self.top.said.size:
