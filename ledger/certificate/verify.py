@@ -95,11 +95,7 @@ def _verify(
     names = _statements(shown, opened, buyer if named else None, progress)
 
     progress.step = 6
-    reader = recompute.Shown(opened.origin, shown.items.keys())
-    for n, item in shown.items.items():
-        progress.n = n
-        recompute.take(reader, item.entry)
-    recomputed = reader.recomputed
+    recomputed = _recomputed(shown, opened.origin, progress)
     if top.naming and recomputed.isdisjoint(top.naming):
         progress.n = top.naming[0]
         raise _cannot("the entry that names the log's key cannot be recomputed")
@@ -242,7 +238,16 @@ def _disclosed(found: entry.Entry, texts: list[str]) -> dict[str, str]:
     return {body.party: name} if isinstance(body, bodies.PartyRegistered) else {}
 
 
-# Steps 7 and 8.
+# Steps 6 to 8.
+
+
+def _recomputed(shown: dossier.Dossier, origin: str, progress: _Progress) -> set[int]:
+    """The entries for which the rules were run again; ProofError if they differ from one."""
+    reader = recompute.Shown(origin, shown.items.keys())
+    for n, item in shown.items.items():
+        progress.n = n
+        recompute.take(reader, item.entry)
+    return reader.recomputed
 
 
 def _described(
