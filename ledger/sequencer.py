@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, insert
 
-from ledger import edges, entry
+from ledger import clock, edges, entry
 from ledger.book import encoding, events, fold, jose, rules, state
 from ledger.book.rules.draft import Outcome
 from ledger.errors import CorruptError, LedgerError, RuleError
@@ -236,7 +236,7 @@ class Sequencer:
         below.prefetch(keys, uses)
         ids = [(s.event.party, s.event.id) for s in submissions]
         before = entries.find_events(connection, self.log_id, ids)
-        now_ms = max(self.clock_ms(), head.at_ms)
+        now_ms = clock.recorded_ms(self.clock_ms(), head.at_ms)
         return _Work(
             connection, head, fold.Memory(below), writes.Batch(self.log_id), now_ms, before
         )

@@ -6,6 +6,7 @@ HTTP by hand: the clients share two cores with the server they are to keep busy.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import random
 import time
@@ -78,6 +79,7 @@ class Storm:
     seconds: list[float] = field(default_factory=list)
     duplicates: int = 0
     refused: int = 0  # 503, or no answer
+    takers: set[tuple[str, int]] = field(default_factory=set)  # address, size of its checkpoint
     stopping: bool = False
     _numbers: Iterator[int] = field(default_factory=lambda: iter(range(10**9)))
 
@@ -103,7 +105,9 @@ class Storm:
             was_sent = self.in_flight.pop(event_id, None) is not None
         if status == 201:
             self.seconds.append(time.perf_counter() - began)
-            self.chain.acknowledged(event_id, json.loads(data))
+            answer = json.loads(data)
+            self.chain.acknowledged(event_id, answer)
+            self.takers.add((line.address, answer["size"]))
             self.unanswered.pop(event_id, None)
             return True
         assert status in (0, 503), data
@@ -140,6 +144,11 @@ class Storm:
         if taken:
             self.recorded.append(envelope)
         return taken
+
+    def turns(self) -> int:
+        """How often the next checkpoint was signed by another server."""
+        order = [address for address, _ in sorted(self.takers, key=lambda taker: taker[1])]
+        return sum(a != b for a, b in itertools.pairwise(order))
 
     async def repeat(self, clients: int = 32) -> int:
         """Send again what nobody answered, until all of it was acknowledged; how many."""
