@@ -33,10 +33,9 @@ def missing() -> str:
 def build(target: Path) -> Path:
     """The program, built into `target`. GOPATH mode: nothing is fetched."""
     program = target / "interop"
-    environment = {
-        **os.environ, "GO111MODULE": "off", "GOPATH": gopath(), "GOFLAGS": "",
-        "GOCACHE": str(target / "cache"), "CGO_ENABLED": "0",
-    }  # fmt: skip
+    mode = {"GO111MODULE": "off", "GOPATH": gopath(), "GOFLAGS": "", "CGO_ENABLED": "0"}
+    environment = {"GOCACHE": str(target / "cache")} if "HOME" not in os.environ else {}
+    environment |= {**os.environ, **mode}
     command = ["go", "build", "-o", str(program), *SOURCES]
     subprocess.run(command, cwd=HERE, env=environment, check=True, timeout=300)
     return program

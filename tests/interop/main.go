@@ -55,6 +55,7 @@ func main() {
 		fail(err)
 		before, err := r.parse(signed)
 		fail(err)
+		fail(r.cosignatures(before))
 		fail(r.consistent(before.tree, tree))
 	}
 	for _, path := range flag.Args() {
