@@ -238,15 +238,16 @@ def _time(witness: Witness, stored: cosigned.Cosigned | None) -> int:
 def _keep(witness: Witness, finding: evidence.Finding) -> None:
     """Keep what may show that a log misbehaves; the answer does not depend on that."""
     said = "signed another root of the same size" if finding.kind == "fork" else "proof fails"
-    where: object = None
+    shown = finding.shown
+    level = logging.ERROR
     try:
-        where = evidence.keep(witness.directory, finding)
+        kept = evidence.keep(witness.directory, finding)
+        where = f"see {kept}"
+        if kept is None:  # anybody can send the same again and again
+            level, where = logging.WARNING, "kept before, or enough is"
     except OSError as error:
         where = f"could not be kept: {error.strerror}"
-    _LOGGER.error(
-        "%s at size %d: %s; evidence: %s",
-        finding.shown.origin, finding.shown.size, said, where or "kept before, or enough is",
-    )  # fmt: skip
+    _LOGGER.log(level, "%s at size %d: %s; evidence: %s", shown.origin, shown.size, said, where)
 
 
 @contextmanager

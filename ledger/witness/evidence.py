@@ -69,9 +69,11 @@ def keep(directory: Path, finding: Finding) -> Path | None:
     try:
         for name, data in _files(finding).items():
             _write(fresh / name, data)
-        fresh.rename(target)  # refused where another process was faster
-    except BaseException:
+        fresh.rename(target)
+    except OSError:
         shutil.rmtree(fresh, ignore_errors=True)
+        if target.exists():  # another request or process was faster
+            return None
         raise
     return target
 

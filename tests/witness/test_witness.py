@@ -6,6 +6,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -286,8 +287,18 @@ def test_a_fork_is_kept_with_both_notes_once(
     assert (found / "stored.note").read_bytes() == NOTE_15
     assert (found / "shown.note").read_bytes() == lying(15)
     assert (found / "request").read_bytes() == b"old 15\n\n" + lying(15)
-    assert "signed another root of the same size; evidence: " in caplog.text
-    assert {r.levelno for r in caplog.records} == {logging.ERROR}
+    assert "signed another root of the same size; evidence: see " in caplog.text
+    assert [r.levelno for r in caplog.records] == [logging.ERROR, *[logging.WARNING] * 3]
+
+
+def test_a_fork_shown_many_times_at_once_is_kept_once(opened: witnesses.Witness) -> None:
+    cosigned(opened, asked(0, 15))
+    body = b"old 15\n\n" + lying(15)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: refused(opened, body).status, range(16)))
+    assert answers == [422] * 16
+    (found,) = kept(opened.directory)
+    assert [path.name for path in found.parent.iterdir()] == [found.name]
 
 
 def test_a_proof_that_fails_is_kept_and_honest_mistakes_are_not(opened: witnesses.Witness) -> None:
