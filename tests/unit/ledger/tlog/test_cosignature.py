@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 from ledger import errors
 from ledger.tlog import checkpoint, cosignature, note
 from tests.unit.ledger.tlog import vectors
-from tests.unit.ledger.tlog.vectors import TEXT_15, W1, W1_KEY, W1_TIME
+from tests.unit.ledger.tlog.vectors import PQ_KEY, TEXT_15, W1, W1_KEY, W1_TIME, needs_ml_dsa
 
 W2_KEY = cosignature.key_from_seed("witness.example/w2", cosignature.ED25519, bytes(32))
 W2 = W2_KEY.cosigner
-PQ_KEY = cosignature.key_from_seed(vectors.W1_NAME, cosignature.ML_DSA_44, vectors.SEED)
 PQ = PQ_KEY.cosigner
 COSIGNED_15 = vectors.NOTE_15 + vectors.W1_LINE
 MESSAGE_PQ = (
@@ -61,6 +60,7 @@ def test_worked_cosignature_is_made_byte_for_byte() -> None:
     assert times(COSIGNED_15, w1=W1) == {"w1": W1_TIME}
 
 
+@needs_ml_dsa
 def test_worked_ml_dsa_key_and_message_are_the_known_ones() -> None:
     assert sha256(PQ.public_key).hexdigest() == (
         "9f107644c1084526af3bc8098680b05499a2325a644e388fb4f970e058d19d46"
@@ -71,6 +71,7 @@ def test_worked_ml_dsa_key_and_message_are_the_known_ones() -> None:
     assert len(message) == 112
 
 
+@needs_ml_dsa
 def test_ml_dsa_cosignature_that_go_made_verifies() -> None:
     """The same seed, time and checkpoint; signed by crypto/mldsa of Go 1.27, deterministically."""
     signed = (Path(__file__).parent / "checkpoint_15_ml_dsa.note").read_bytes()
@@ -78,6 +79,7 @@ def test_ml_dsa_cosignature_that_go_made_verifies() -> None:
     assert times(signed, ed25519=W1, ml_dsa=PQ) == {"ed25519": W1_TIME, "ml_dsa": W1_TIME}
 
 
+@needs_ml_dsa
 def test_ml_dsa_cosignature_verifies_and_covers_all_but_extension_lines() -> None:
     line = at(PQ_KEY, W1_TIME)
     assert len(line.key_id + line.value) == 2432
@@ -162,6 +164,7 @@ def test_a_cosigning_key_is_never_shown() -> None:
         assert "method" not in repr(key)
 
 
+@needs_ml_dsa
 def test_where_ml_dsa_is_not_to_be_had_its_keys_are_refused_and_ed25519_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -299,12 +302,14 @@ def test_the_largest_time_is_signed_and_verifies(key: cosignature.CosigningKey) 
     assert times(under_15(at(key, 2**63 - 1)), w=key.cosigner) == {"w": 2**63 - 1}
 
 
+@needs_ml_dsa
 def test_ml_dsa_cosignature_without_a_time_is_read_as_0() -> None:
     signature = PQ_KEY.sign(cosignature.message(PQ, TEXT_15, 0))
     line = note.Signature(PQ.name, PQ.key_id, bytes(8) + signature)
     assert times(under_15(line), w1=PQ) == {"w1": 0}
 
 
+@needs_ml_dsa
 def test_an_origin_too_long_for_ml_dsa_is_refused_not_cut() -> None:
     text = b"o" * 256 + TEXT_15.removeprefix(vectors.ORIGIN.encode())
     assert times(note.format_note(text, [cosignature.cosign(text, W1_KEY, 1)]), w1=W1) == {"w1": 1}

@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from ledger import errors
 from ledger.tlog import checkpoint, cosignature, note, proof, tree, witness
 from tests.unit.ledger.tlog import vectors
-from tests.unit.ledger.tlog.vectors import LOG, NOTE_15, ORIGIN, SUBTREE, W1, W1_KEY, W1_TIME
+from tests.unit.ledger.tlog.vectors import (
+    LOG,
+    NOTE_15,
+    ORIGIN,
+    PQ_KEY,
+    SUBTREE,
+    W1,
+    W1_KEY,
+    W1_TIME,
+)  # fmt: skip
 
 LOGS = {ORIGIN: [LOG]}
 SIGNER = note.parse_skey(vectors.SKEY)
@@ -23,7 +32,6 @@ ycRkkNklus5eMVRUvkD1pK321vMrA+jjOiZKU8aOcY4= nk9gCR+floFqznAPtqjjcnnV64dge2jQB95
 zY1lN35vrXYAPixXSd59LsU29xUJtuW4o2dNNg5Y2Co= 5jLpqTgjsBDSEX6SgZiRnbTMdTuRd8bQ5tSsAOxe0Ks="""
 BODY = b"old 6\n" + "\n".join(HASHES_6_15.split()).encode() + b"\n\n" + NOTE_15
 REQUEST = witness.make_request(6, NOTE_15, SUBTREE)
-PQ_KEY = cosignature.key_from_seed(W1.name, cosignature.ML_DSA_44, vectors.SEED)
 
 
 def asked(old_size: int, size: int) -> witness.Request:
@@ -372,6 +380,7 @@ def test_lines_by_unknown_keys_are_ignored_beside_a_known_one() -> None:
     assert read(200, "", stray).kind == "refused"
 
 
+@vectors.needs_ml_dsa
 def test_an_answer_of_more_than_64_kib_is_refused_unread() -> None:
     stray = note.format_signature(cosignature.cosign(vectors.TEXT_15, PQ_KEY, 1))
     assert read(200, "", vectors.W1_LINE + stray * 15).kind == "cosigned"

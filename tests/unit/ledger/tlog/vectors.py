@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from ledger import errors
 from ledger.tlog import checkpoint, cosignature, note, proof, tree
 
@@ -34,6 +36,19 @@ W1_LINE = (
 ).encode()
 W1 = cosignature.parse_vkey(W1_VKEY)
 W1_KEY = cosignature.key_from_seed(W1_NAME, cosignature.ED25519, SEED)
+
+
+def _second_key() -> tuple[cosignature.CosigningKey, str]:
+    """The witness's ML-DSA-44 key; where that cannot be computed another Ed25519 key, and why."""
+    try:
+        return cosignature.key_from_seed(W1_NAME, cosignature.ML_DSA_44, SEED), ""
+    except errors.ProofError as error:
+        other = cosignature.key_from_seed(W1_NAME, cosignature.ED25519, SEED[::-1])
+        return other, error.message
+
+
+PQ_KEY, WHY_NO_ML_DSA = _second_key()
+needs_ml_dsa = pytest.mark.skipif(bool(WHY_NO_ML_DSA), reason=WHY_NO_ML_DSA or "it is there")
 
 # FiloSottile/sunlight cmd/skylight/testdata/witness
 ROME_TEXT = b"rome2026h1.example.org\n300\nlCkHUpkmVBEms2r2T1K6Og69+wUuuN3MIEW1/ezu2v0=\n"
