@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import time
@@ -9,11 +10,12 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ledger import dossiers, reports
+from ledger import dossiers, reports, witnesses
 from ledger.certificate import policy as policies
 from ledger.certificate import verify
 from ledger.certificate.verdict import Verdict
 from ledger.service import Ledger
+from ledger.settings import Settings
 
 KEPT_MAX: Final = 1_000
 # While others write, or a witness has yet to see the log, a verdict is still told for so long, with
@@ -53,10 +55,7 @@ def check(ledger: Ledger, serial: str, touched: list[int]) -> Verdict | None:
         found = _fresh(ledger, key, tuple(touched))
         if found is None:
             size = ledger.head().size
-            # A page says who saw the log; it does not refuse for want of somebody.
-            trusted = replace(
-                policies.parse(reports.policy_file(ledger)), quorum=policies.NONE, max_age_s=None
-            )
+            trusted = _trusted(ledger)
             found = verify.verify(dossiers.make(ledger, serial), trusted, serial=serial)
             if found.refusal is not None and found.revocation is None:
                 _LOGGER.error("our own certificate %s is refused: %s", serial, found.refusal)
@@ -66,6 +65,23 @@ def check(ledger: Ledger, serial: str, touched: list[int]) -> Verdict | None:
         return found
     finally:
         _turn.release()
+
+
+def _trusted(ledger: Ledger) -> policies.Policy:
+    """This log's keys, and the witnesses its operator asks: a page says who saw the log, and does
+    not refuse for want of somebody."""
+    trusted = policies.parse(reports.policy_file(ledger))
+    asked = _asked(ledger.settings)
+    return replace(
+        trusted, witnesses=asked.witnesses, groups=asked.groups, quorum=policies.NONE,
+        max_age_s=None,
+    )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=8)
+def _asked(settings: Settings) -> policies.Policy:
+    """The operator's list of witnesses, read once like the server reads it."""
+    return witnesses.read(settings).policy
 
 
 def _fresh(ledger: Ledger, key: _Key, touched: tuple[int, ...]) -> Verdict | None:

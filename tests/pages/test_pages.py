@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import urllib.parse
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from api.pages import certificate as certificate_page
+from api.pages import verdicts
 from api.pages.reader import Reader
 from ledger import dossiers, reports
 from ledger.certificate import policy, verdict, verify
+from tests import harness
 from tests.pages import html_text, shop
 from tests.pages.conftest import LANGUAGES, Site, read
 
@@ -242,6 +245,18 @@ def test_a_certificate_says_who_saw_the_log_and_who_audited_it(site: Site) -> No
     assert found.seen is not None
     lines = certificate_page.page(view, found, Reader("en"))["lines"]
     assert [line.tone for _, line in lines][2] == "open"
+
+
+def test_witnesses_the_operator_asks_are_counted_and_nothing_is_refused_for_want_of_them(
+    site: Site, tmp_path: Path
+) -> None:
+    ledger, number = site.week.ledger, site.week.serials["CERT"]
+    key = harness.witness("w1").cosigner.vkey
+    (tmp_path / "witnesses.txt").write_text(f"witness w1 {key} http://127.0.0.1:9\n", "utf-8")
+    asking = replace(ledger, settings=replace(ledger.settings, data=tmp_path))
+    found = verdicts.check(asking, number, [10**6])  # nobody asked for it as of that entry
+    assert found is not None
+    assert (found.status, found.seen) == (0, verdict.Seen((), 1))
 
 
 def test_a_certificate_that_could_not_be_checked_now_says_so(site: Site) -> None:
