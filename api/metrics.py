@@ -26,9 +26,13 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import SQLAlchemyError
 
 from ledger import lastrun, readiness
+from ledger.errors import LedgerError
 from ledger.service import Ledger
+from ledger.store import engine as engines
+from ledger.store import published
 
 MULTIPROCESS: Final = "PROMETHEUS_MULTIPROC_DIR"
 # The version of the text format that every scraper reads.
@@ -117,11 +121,39 @@ class _Looked(Collector):
             yield GaugeMetricFamily(
                 "remelt_checkpoint_age_seconds", "since the last checkpoint was signed", age_s
             )
+        yield from _published(self.ledger)
         for name, file in (("audit", lastrun.AUDIT), ("backup", lastrun.BACKUP)):
             found = lastrun.read(self.ledger.settings, file)
             if found is None:
                 continue
             yield from _last_run(name, found)
+
+
+def _published(ledger: Ledger) -> Iterator[GaugeMetricFamily]:
+    try:
+        with engines.reading(ledger.engine) as connection:
+            shown = published.read(connection, ledger.log_id)
+            states = published.states(connection, ledger.log_id)
+    except (SQLAlchemyError, LedgerError, OSError):
+        return
+    if shown is None:
+        return
+    now_s = time.time()
+    yield GaugeMetricFamily("remelt_published_size", "entries of what is published", shown.size)
+    age_s = max(0.0, now_s - shown.published_ms / 1000)
+    yield GaugeMetricFamily("remelt_published_age_seconds", "since it was put up or renewed", age_s)
+    met = int(shown.met)
+    yield GaugeMetricFamily("remelt_witness_quorum_met", "1 if the quorum cosigned it lately", met)
+    yield GaugeMetricFamily("remelt_witnesses_asked", "witnesses that are asked", len(states))
+    good = sum(readiness.is_current(state, shown) for state in states.values())
+    yield GaugeMetricFamily("remelt_witnesses_met", "witnesses that cosigned it", good)
+    ages = GaugeMetricFamily(
+        "remelt_witness_age_seconds", "since a witness cosigned last", labels=["witness"]
+    )
+    for state in states.values():
+        if state.cosigned_ms:
+            ages.add_metric([state.name], max(0.0, now_s - state.cosigned_ms / 1000))
+    yield ages
 
 
 def _last_run(name: str, found: dict[str, Any]) -> Iterator[GaugeMetricFamily]:

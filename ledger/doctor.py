@@ -5,6 +5,7 @@ Nothing is written. A check that cannot be made, because the one before it faile
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 import sys
@@ -17,12 +18,24 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from ledger import backup, fonts, highwater, keys, lastrun, readiness, revisions, rotation, tail
+from ledger import (
+    backup,
+    fonts,
+    highwater,
+    keys,
+    lastrun,
+    readiness,
+    revisions,
+    rotation,
+    tail,
+    witnesses,
+)
 from ledger.errors import LedgerError
 from ledger.readiness import Check
 from ledger.settings import Settings
 from ledger.store import engine as engines
 from ledger.store import entries
+from ledger.tlog import checkpoint, note
 
 _DAY_S: Final = 86_400
 BACKUP_OLD_S: Final = 2 * _DAY_S
@@ -40,6 +53,7 @@ def examine(found: Settings) -> Iterator[Check]:
     yield from _file_system(found)
     yield _programs()
     yield from _database(found)
+    yield from _witnesses(found)
     yield _fonts()
     yield from _runs(found)
 
@@ -232,6 +246,38 @@ def _log_keys(connection: Connection, log_id: str, found: Settings, head: entrie
         hint = "run `remelt logkey add` again: it goes on where it was cut off"
         return Check("log key", "warn", "a new key was made and is not in use yet", hint)
     return Check("log key", "ok", " ".join(signer.verifier.vkey for signer in signers))
+
+
+def _witnesses(found: Settings) -> Iterator[Check]:
+    """The operator's list, and who of it answers."""
+    try:
+        known = witnesses.read(found)
+        signers = keys.load_log_keys(found) if known.listed else ()
+    except LedgerError as error:
+        yield Check(witnesses.NAME, "fail", error.message, error.hint)
+        return
+    if not signers:
+        yield Check(witnesses.NAME, "ok", "nobody is asked to cosign")
+        return
+    quorum = known.policy.quorum
+    yield Check(witnesses.NAME, "ok", f"{len(known.listed)} witnesses, quorum {quorum}")
+    origin = signers[0].name
+    for listed, (theirs, why) in zip(
+        known.listed, asyncio.run(witnesses.shown_by_all(known.listed, origin)), strict=True
+    ):
+        yield _seen(f"witness {listed.name}", theirs, why, origin)
+
+
+def _seen(name: str, theirs: bytes | None, why: str, origin: str) -> Check:
+    """What a witness shows of the log; whether that is true the server asks when it starts."""
+    if theirs is None:
+        hint = "is its address right, and does it know this log's key? `remelt witness --log VKEY`"
+        return Check(name, "warn", f"{origin}: {why}", hint)
+    try:
+        seen = checkpoint.parse_checkpoint(note.parse_note(theirs).text)
+    except LedgerError as error:
+        return Check(name, "warn", error.message, "is this the address of a witness?")
+    return Check(name, "ok", f"it saw {seen.size} entries")
 
 
 def _fonts() -> Check:

@@ -7,7 +7,7 @@ The list is `witnesses.txt` in the data directory, read once: lines of C2SP tlog
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -142,6 +142,12 @@ async def shown(client: httpx.AsyncClient, listed: Listed, origin: str) -> tuple
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
         return None, _words(error)
     return (data, "") if status == 200 else (None, f"status {status}")
+
+
+async def shown_by_all(listed: Iterable[Listed], origin: str) -> list[tuple[bytes | None, str]]:
+    """What each of these witnesses shows of a log, as `shown` has it."""
+    async with connected() as client:
+        return await asyncio.gather(*(shown(client, one, origin) for one in listed))
 
 
 async def _fetch(
