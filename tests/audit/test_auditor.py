@@ -24,7 +24,7 @@ from tests import harness
 from tests.audit import both, shown
 
 LONG_S = 60.0
-KILLS = int(os.environ.get("TEST_KILLS", "2"))
+KILLS = int(os.environ.get("TEST_KILLS", "1"))
 
 
 @contextlib.contextmanager
