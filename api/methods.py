@@ -26,4 +26,6 @@ def allowed(routes: Iterable[BaseRoute], scope: Scope) -> str:
     for route in flat(routes):
         if route.matches(scope)[0] is not Match.NONE:
             found |= route.methods or set()
+    # Routes that are there a second time, below a prefix, do not know it; all of them are read.
+    found = found or {"GET"}
     return ", ".join(sorted(found | ({"HEAD"} if "GET" in found else set())))

@@ -19,7 +19,7 @@ from api import cli
 from api.commands import table
 from api.pages import resolver, views
 from api.routes import events as event_routes
-from api.routes import gtins, health, lists, log, logkeys, lots, vocabulary
+from api.routes import gtins, health, lists, log, logkeys, lots, tiles, vocabulary
 from api.routes import labels as label_routes
 from ledger import entry, errors, reports, sequencer, settings
 from ledger import lists as ledger_lists
@@ -223,9 +223,10 @@ def test_every_address_is_documented_and_every_documented_address_exists() -> No
     routers = (
         *(event_routes.router, lots.router, log.router, logkeys.router, health.router),
         *(label_routes.router, gtins.router, lists.router, vocabulary.router),
+        tiles.router,
     )
     served = {
-        f"{method} {route.path}"
+        f"{method} {route.path_format}"
         for router in routers
         for route in router.routes
         if isinstance(route, APIRoute)

@@ -23,6 +23,7 @@ PAGE = "docs/people.md"
 SAMPLES = {
     "site": "HB01", "name": "CERT", "n": "0", "kind": "png", "party": "HUAIBEI-AL",
     "path:path": "x", "gtin": "04012345678901", "list": "metals",
+    "level": "0", "index:path": "000.p/5",
 }  # fmt: skip
 # Without a body that can be read, the question who sends it does not come up.
 BODIES: dict[str, Any] = {
