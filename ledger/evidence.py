@@ -40,7 +40,7 @@ def keep(state: Path, *notes: bytes, proves: bytes = b"") -> Path:
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     for signed in notes:
         said = checkpoint.parse_checkpoint(note.parse_note(signed).text)
-        put(place / f"checkpoint-{said.size}-{said.root.hex()[:8]}.txt", signed)
+        put(place / f"checkpoint-{said.size}-{said.root.hex()[:32]}.txt", signed)
     if proves:
         put(place / "consistency-proof.txt", proves)
     return place

@@ -8,6 +8,7 @@ it. Source: C2SP tlog-tiles v0.1.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -133,7 +134,7 @@ def fetch(
     """
     fetch_tiles(directory, read, start)
     here = tilesource.open_source(str(directory))
-    bundles = [index for _, index in _bundles(start, read.size)]
+    bundles = (index for _, index in _bundles(start, read.size))
 
     def one(index: int) -> None:
         _fetch_bundle(directory, read, here, index)
@@ -150,15 +151,19 @@ def fetch_tiles(directory: Path, read: Tree, start: int = 0) -> None:
         hashes = read.tile(*place)
         _write(directory, *place, len(hashes) // tree.HASH_SIZE, hashes)
 
-    for _ in _at_once(one, list(_grown(start, read.size))):
+    for _ in _at_once(one, _grown(start, read.size)):
         pass
 
 
-def _at_once(job: Callable[[T], None], things: list[T]) -> Iterator[None]:
-    """Do something for each, a few at a time; the first error ends it."""
+def _at_once(job: Callable[[T], None], things: Iterator[T]) -> Iterator[None]:
+    """Do something for each, a few at a time; the first error ends it.
+
+    Never are all of them listed: a log may say that it has 2^62 entries.
+    """
     pool = ThreadPoolExecutor(AT_ONCE, "mirror")
     try:
-        yield from pool.map(job, things)
+        while some := [*itertools.islice(things, 32 * AT_ONCE)]:
+            yield from pool.map(job, some)
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -33,6 +33,8 @@ GZIP_EXTRA_BYTES: Final = 1024
 TIMEOUT: Final = httpx.Timeout(20.0, connect=10.0)
 WHOLE_ANSWER_S: Final = 120
 PAUSES_S: Final = (0.1, 0.4, 1.6)
+BUSY_MAX: Final = 10
+BUSY_MAX_S: Final = 10
 CACHE_TILES: Final = 2048
 
 Fetch = Callable[[str, int], bytes | None]
@@ -206,28 +208,38 @@ class _Answer:
     status: int
     content: bytes
     location: str
+    retry_s: float
 
 
 def _patiently(client: httpx.Client, url: str, most: int) -> bytes | None:
-    """Ask again after a lost connection, a 5xx or a 429, a few times."""
-    for pause in (*PAUSES_S, None):
+    """Ask again after a lost connection or a 5xx, a few times, and as often as a 429 asks us to."""
+    pauses, busy = iter(PAUSES_S), iter(range(BUSY_MAX))
+    while True:
+        pause: float | None
         try:
             answer = _ask(client, url, most)
         except httpx.HTTPError as error:
-            wrong = f"{type(error).__name__} {error}".strip()
+            wrong, pause = f"{type(error).__name__} {error}".strip(), next(pauses, None)
         else:
-            if answer.status < 500 and answer.status != 429:
-                return _judge(answer, url)
             wrong = f"status {answer.status}"
-        if pause is not None:
-            time.sleep(pause)
-    raise unreadable(url, wrong, "is the address right, and does its server run? try again later")
+            if answer.status == 429:
+                pause = None if next(busy, None) is None else answer.retry_s
+            elif answer.status >= 500:
+                pause = next(pauses, None)
+            else:
+                return _judge(answer, url)
+        if pause is None:
+            hint = "is the address right, and does its server run? try again later"
+            raise unreadable(url, wrong, hint)
+        time.sleep(pause)
 
 
 def _ask(client: httpx.Client, url: str, most: int) -> _Answer:
     with client.stream("GET", url) as response:
         content = _content(response, most, url) if response.status_code == 200 else b""
-        return _Answer(response.status_code, content, response.headers.get("location", ""))
+        location, retry = (response.headers.get(name, "") for name in ("location", "retry-after"))
+        retry_s = min(int(retry), BUSY_MAX_S) if re.fullmatch("[0-9]{1,4}", retry, re.A) else 1
+        return _Answer(response.status_code, content, location, retry_s)
 
 
 def _judge(answer: _Answer, url: str) -> bytes | None:

@@ -44,6 +44,7 @@ def reader(where: str, api_key: str = "") -> tilesource.Source:
 @pytest.fixture(autouse=True)
 def _quick_and_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(tilesource, "PAUSES_S", (0, 0))
+    monkeypatch.setattr(tilesource, "BUSY_MAX_S", 0)
     yield
     while opened:
         opened.pop().close()
@@ -122,7 +123,7 @@ def test_a_full_tile_stands_in_for_a_partial_one() -> None:
         (logs.Said(403), "API key"),
         (logs.Said(302, headers={"Location": "https://elsewhere.example/"}), "elsewhere.example"),
         (logs.Said(500), "status 500"),
-        (logs.Said(429), "status 429"),
+        (logs.Said(429, headers={"Retry-After": "7"}), "status 429"),
         (logs.Said(200, bytes(65_537)), "more than 65536 bytes"),
         (logs.Said(200, b"short", promised=50), "ProtocolError"),
         (logs.Said(200, b"no", {"Content-Encoding": "gzip"}), "not gzip"),
@@ -137,7 +138,10 @@ def test_an_answer_that_is_none_is_refused_with_its_address(said: logs.Said, nam
     assert error.code == "SOURCE_UNREADABLE"
     assert f"{web.url}/checkpoint" in error.message
     assert names in error.message + error.hint
-    assert len(web.asked) == (1 if said.status not in {500, 429} and said.promised is None else 3)
+    asked = {500: 3, 429: tilesource.BUSY_MAX + 1}.get(
+        said.status, 1 if said.promised is None else 3
+    )
+    assert len(web.asked) == asked
 
 
 def test_closed_entries_ask_for_a_key_with_scope_audit() -> None:

@@ -20,7 +20,7 @@ from tests.monitor import logs
 from tests.operations.conftest import NewPlace, Place, Run, Said
 from tests.store import plant
 
-MANY = 1_100  # more than one chunk, and past several tiles
+MANY = 300  # several chunks, and past a tile
 Rows = dict[str, list[str]]
 
 
@@ -93,6 +93,11 @@ def resigned(place: Place, leaves: Iterable[bytes]) -> logs.Files:
     some = list(leaves)
     root = tree.root([tree.leaf_hash(leaf) for leaf in some])
     return logs.static(some, logs.sign(len(some), root, plant.ORIGIN, skey))
+
+
+@pytest.fixture(autouse=True)
+def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "BATCH_MAX", 100)
 
 
 def memory(files: logs.Files) -> tilesource.Source:
