@@ -1,12 +1,12 @@
-"""`make demo`: stories on a real server, verification without the server, and a forger."""
+"""`make demo`: stories on a real server with witnesses, verification without it, two frauds."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -19,16 +19,17 @@ ROOT = HERE.parent
 sys.path.insert(0, str(ROOT))
 
 from api.client import Client, ClientError, Refusal, Retry  # noqa: E402 (the path comes first)
-from examples import replay  # noqa: E402
+from examples import replay, watchers  # noqa: E402
 from labels import qr  # noqa: E402
-from ledger import apikeys, service, settings  # noqa: E402
+from ledger import apikeys, keys, service, settings  # noqa: E402
 from ledger.exchange import story  # noqa: E402
 
+Town = watchers.Town
 ORIGIN = "demo.remelt.example/anhui"
 OPERATOR = "OPERATOR"
 STORIES = ("aluminium", "copper", "battery", "lead")
-COIL = "CZ01/COIL-11"  # of the first story: its certificate is shown whole
-REMELT = [sys.executable, "-m", "api.cli"]
+COIL, MILL = "CZ01/COIL-11", "CHUZHOU-STRIP"  # of the first story: shown whole, and spent twice
+REMELT = watchers.REMELT
 # Where no network namespace may be made, every socket call is refused instead.
 NO_SOCKETS = (
     "import socket, sys, runpy\n"
@@ -76,14 +77,12 @@ def run(*command: str) -> str:
     return done.stdout
 
 
-def start_server(data: Path) -> tuple[subprocess.Popen[str], str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def start_server(data: Path, port: int, *more: str) -> tuple[subprocess.Popen[str], str]:
     server = subprocess.Popen(
-        [*REMELT, "serve", "--data", str(data), "--port", str(port)],
+        [*REMELT, "serve", "--data", str(data), "--port", str(port), *more],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         text=True,
     )
     url, until = f"http://127.0.0.1:{port}", time.monotonic() + 30
@@ -162,34 +161,51 @@ def try_frauds(player: replay.Player, stories: list[Told]) -> None:
             say(textwrap.fill(f"{name}: {', '.join(codes)}", 100, **_HANGING))
 
 
-def fetch(player: replay.Player, out: Path) -> dict[str, Path]:
-    """The dossier of each certificate, by its serial."""
+def dossier_of(out: Path, number: str) -> Path:
+    return out / f"{number}.remelt.json"
+
+
+def fetch(player: replay.Player, out: Path) -> None:
+    """The dossier of each certificate, and a page."""
     client = player.client(OPERATOR)
-    dossiers = {serial: out / f"{serial}.remelt.json" for serial in player.certificates}
-    for serial, path in dossiers.items():
-        path.write_bytes(client.dossier(serial))
-    sizes = [path.stat().st_size for path in dossiers.values()]
+    for number in player.certificates:
+        dossier_of(out, number).write_bytes(client.dossier(number))
+    sizes = [dossier_of(out, number).stat().st_size for number in player.certificates]
     sized = f"a dossier each of {min(sizes) // 1_000} to {max(sizes) // 1_000} kB"
     say(f"\n4. {len(sizes)} certificates, with {sized}, and the page of one")
     page = client.download(f"/C/{serial_of_the_coil(player)}")
     (out / "certificate-page.html").write_bytes(page)
-    return dossiers
 
 
 def serial_of_the_coil(player: replay.Player) -> str:
     return next(serial for serial, lot in player.certificates.items() if lot == COIL)
 
 
-def ask_a_server(data: Path, out: Path, stories: list[Told]) -> tuple[dict[str, Path], str]:
+def found(data: Path, out: Path) -> tuple[Town, str]:
+    """A ledger, its witnesses, the policy of a buyer who trusts them, the key of who audits."""
+    run(*REMELT, "init", "--origin", ORIGIN, "--data", str(data))
+    with contextlib.closing(service.Ledger.open(settings.load(str(data)))) as ledger:
+        town = watchers.settle(out, ledger.verifier.vkey)
+        api_key = apikeys.create(ledger, OPERATOR, ["audit"], "association")
+    lines = "".join(f"{watcher.line}\n" for watcher in town.watchers)
+    (data / "witnesses.txt").write_text(lines, encoding="utf-8")
+    own = (data / "policy.txt").read_text(encoding="utf-8").replace("quorum none\n", "")
+    mine = own + watchers.policy_lines(town.watchers, "both")
+    (out / "policy.txt").write_text(mine, encoding="utf-8")
+    return town, api_key
+
+
+def ask_a_server(data: Path, out: Path, stories: list[Told], town: Town) -> replay.Player:
     """What needs a server: recording, refusing, and fetching what a buyer is handed."""
-    server, url = start_server(data)
+    server, url = start_server(data, town.port)
     try:
         player = new_player(data, url)
         record(player, stories)
         try_frauds(player, stories)
-        dossiers = fetch(player, out)
+        town.wait_until_seen(player.client(OPERATOR).checkpoint().size)
+        fetch(player, out)
         player.close()
-        return dossiers, serial_of_the_coil(player)
+        return player
     finally:
         stop_server(server)
 
@@ -212,11 +228,48 @@ def show(want: int, module: str, *arguments: str) -> None:
 
 def forge(data: Path, out: Path, number: str) -> None:
     say("\n6. The forger owns the log's key and the operator's key. In heat HB01/H-0304 he turns")
-    say("   metal without papers into post-consumer, rebuilds the log, and signs it again:")
+    say("   metal without papers into post-consumer, rebuilds the log, and signs it again.")
     forged = str(out / "forged.remelt.json")
     what = ("HB01/H-0304", "HB01/SL-1", number)
     run(sys.executable, "-m", "examples.forger", str(data), *what, forged)
+    say("   A buyer who names no witnesses runs the rules again:")
+    show(1, "api.cli", "verify", forged, "--policy", str(data / "policy.txt"))
+    say("   Ours need not look so far: no witness has seen that log.")
     show(1, "api.cli", "verify", forged, "--policy", str(out / "policy.txt"))
+
+
+def spend_twice(data: Path, out: Path, player: replay.Player, town: Town) -> None:
+    say("\n7. The double spenders: the operator sets a copy of his ledger back, and the mill")
+    say(
+        "   certifies the coil again. All rules, signatures and proofs are in order. The witnesses:"
+    )
+    copy, archive = out / "twice", out / "twice.zip"
+    run(*REMELT, "backup", str(archive), "--with-keys", "--data", str(data))
+    here = ("--data", str(copy), "--database", f"sqlite:///{copy}/ledger.sqlite")
+    run(*REMELT, "restore", str(archive), *here)
+    archive.unlink()
+    first, key = serial_of_the_coil(player), out / "mill.pem"
+    keys.save_party_key(key, player.own_keys[MILL])
+    what = (str(copy), first, str(key))
+    second = run(sys.executable, "-m", "examples.double_spender", *what).strip()
+    shutil.copy(data / "witnesses.txt", copy)
+    server, url = start_server(copy, town.port, *here[2:])
+    try:
+        with Client(url, log_key=town.log_vkey) as client:
+            size = client.checkpoint().size
+            town.wait_until_seen(size, audited=False)
+            found = watchers.wait_for_finding(town)
+            dossier = out / "twice.remelt.json"
+            dossier.write_bytes(client.dossier(second))
+    finally:
+        stop_server(server)
+    say(f"   recyclers    cosigned size {size}: nothing was taken back, and that is all they ask")
+    say(f"   exchange     cosigned size {size}")
+    say("   association  refused, and keeps the evidence:")
+    say(indent(found))
+    say("   A buyer who names no witnesses is cheated; ours wants the association's word:")
+    show(0, "examples.buyer", str(data / "policy.txt"), str(dossier))
+    show(1, "api.cli", "verify", str(dossier), "--policy", str(out / "policy.txt"))
 
 
 def show_label(data: Path, out: Path, number: str) -> None:
@@ -225,7 +278,7 @@ def show_label(data: Path, out: Path, number: str) -> None:
         run(*REMELT, "label", COIL, "--out", str(name), "--data", str(data))
     printed = run(*REMELT, "label", number, "--data", str(data)).rstrip()
     payload = printed.rpartition("\n")[2]
-    say(f"\n8. What the coil's certificate label says: {payload}")
+    say(f"\n9. What the coil's certificate label says: {payload}")
     say(qr.terminal(payload, dark=sys.stdout.isatty()))
 
 
@@ -242,19 +295,25 @@ def main() -> None:
         os.environ["REMELT_DATABASE"] = arguments.database
 
     where = "this database" if arguments.database else "one SQLite file"
-    say(f"1. A new ledger, {ORIGIN}, in {where}, and a server")
-    run(*REMELT, "init", "--origin", ORIGIN, "--data", str(data))
-    shutil.copy(data / "policy.txt", out / "policy.txt")
-    dossiers, number = ask_a_server(data, out, read_stories())
-    buy(out, dossiers, number)
-    forge(data, out, number)
-    say("\n7. The audit rebuilds everything from entry 0:")
+    say(f"1. A new ledger, {ORIGIN}, in {where}, and a server;")
+    say("   three witnesses, each a process with a key of its own:")
+    say("   recyclers, exchange   compare checkpoints, and never see an entry")
+    say("   association           reads every entry and runs every rule again")
+    town, api_key = found(data, out)
+    with watchers.watching(town, api_key):
+        player = ask_a_server(data, out, read_stories(), town)
+        number = serial_of_the_coil(player)
+        buy(out, {serial: dossier_of(out, serial) for serial in player.certificates}, number)
+        forge(data, out, number)
+        spend_twice(data, out, player, town)
+    say("\n8. The audit rebuilds everything from entry 0:")
     say(indent(run(*REMELT, "audit", "--data", str(data)).rstrip()))
     show_label(data, out, number)
 
     here = os.path.relpath(out)
     say(f"All of this took {time.monotonic() - began:.0f} s. Files are in {out}:")
     say("   *.remelt.json           dossiers            policy.txt  the keys a buyer trusts")
+    say("   witnesses/              what each of them keeps, the evidence of step 7 too")
     say("   CZ01-COIL-11.png, .svg  a coil's label      forged.remelt.json  the forgery")
     say("   certificate-page.html   what the QR shows   ledger/     database and keys")
     say("Try next:")
