@@ -15,7 +15,9 @@ batch that was being audited. Source: docs/audit.md; C2SP tlog-witness for the a
 
 from __future__ import annotations
 
+import functools
 import logging
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -35,7 +37,9 @@ from ledger.tlog import witness as protocol
 
 BUDGET_S: Final = 0.8
 """How long a log waits for an answer; logs give up after a second."""
-BATCH: Final = 128
+PARALLEL_MIN: Final = 4_096
+"""Entries behind from which on several processes pay for their start."""
+PROCESSES_MAX: Final = 4
 MIRROR: Final = "mirror"
 BUNDLES_KEPT: Final = 32
 
@@ -83,6 +87,7 @@ class Auditor:
     source: Source
     engine: Engine
     budget_s: float = BUDGET_S
+    processes: int = 1
     size: int = 0
     root: bytes = tree.EMPTY_ROOT
     wanted: Shown | None = None
@@ -183,21 +188,26 @@ class Auditor:
         """
         if auditor_evidence.kept(self.directory) or not self._fetch(shown):
             return
-        bundles = Bundles(self._mirror()[2])
-        past = alone.Past(bundles.entry)
-        while self.size < shown.said.size and not self.stopping:
-            end = min(self.size + BATCH, shown.said.size)
+        *_, read = self._mirror()
+        size, many = shown.said.size, shown.said.size - self.size >= PARALLEL_MIN
+        opened = functools.partial(past_of, self.directory / MIRROR, read.size, read.root)
+        processes = self.processes if many else 1
+        with remote_audit.answers(opened, self.size, size, processes, "spawn") as found:
             try:
-                finding, other = self._audit_batch(past, end)
+                for seen, wrong in found:
+                    finding, other = self._take(seen, wrong)
+                    if finding is not None:
+                        self._found(finding, other, read, shown)
+                    if finding is not None or self.stopping:
+                        return
             except alone.Unread as error:
                 raise error.as_error() from error
-            if finding is not None:
-                auditor_evidence.keep_finding(
-                    self.directory, finding, other, bundles.read, bundles.entry,
-                    shown.signed, shown.said.size,
-                )  # fmt: skip
-                self._refuse(auditor_evidence.kept(self.directory))
-                return
+
+    def _found(self, finding: Finding, other: int | None, read: Tree, shown: Shown) -> None:
+        auditor_evidence.keep_finding(
+            self.directory, finding, other, read, Bundles(read).entry, shown.signed, shown.said.size
+        )
+        self._refuse(auditor_evidence.kept(self.directory))
 
     def _fetch(self, shown: Shown) -> bool:
         """Bring the mirror up to a checkpoint; False if that is of another history."""
@@ -214,28 +224,37 @@ class Auditor:
         mirror.publish(self.directory / MIRROR, shown.signed, held.size)
         return True
 
-    def _audit_batch(self, past: alone.Past, end: int) -> tuple[Finding | None, int | None]:
-        """Audit entries up to `end`: what was found, and the earlier entry it contradicts."""
-        seen, wrong = remote_audit.check_chunk(past, self.size, end)
-        finding, other = self._take(seen)
-        return finding or wrong, other
+    def _take(
+        self, seen: Sequence[alone.Seen], wrong: Finding | None
+    ) -> tuple[Finding | None, int | None]:
+        """Take entries that are clean alone; what was found, and the entry it contradicts.
 
-    def _take(self, seen: Sequence[alone.Seen]) -> tuple[Finding | None, int | None]:
+        wrong: what was found of the entry after them. Where another process with this directory
+        has been faster, or has begun again, there is nothing to take.
+        """
         keys = {key for one in seen for key in alone.keys(one)}
         finding, other = None, None
         with audited.advancing(self.engine, self.origin, keys) as order:
-            skipped = order.size - self.size  # another process may have been here
-            for one in seen[skipped:] if skipped >= 0 else ():
+            for one in seen:
+                if one.n != order.size:
+                    continue
                 try:
                     order.take(one)
                 except ProofError as error:
-                    finding = remote_audit.refused(order.size, error)
+                    finding = remote_audit.refused(one.n, error)
                     other = error.value if isinstance(error.value, int) else None
                     break
         with self.changed:
             self.size, self.root = order.size, tree.edge_root(order.edge)
             self.changed.notify_all()
+        if finding is None and wrong is not None and wrong.n == order.size:
+            finding = wrong
         return finding, other
+
+
+def past_of(directory: Path, size: int, root: bytes) -> alone.Past:
+    """The past that a mirror tells, in any process."""
+    return alone.Past(Bundles(Tree(tilesource.open_source(str(directory)), size, root)).entry)
 
 
 def open_auditor(
@@ -249,6 +268,7 @@ def open_auditor(
     (directory / MIRROR).mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = audited.open_store(directory / "order.sqlite")
     made = Auditor(directory, origin, tuple(verifiers), source, engine)
+    made.processes = min(os.cpu_count() or 1, PROCESSES_MAX)
     made.refused = auditor_evidence.kept(directory)
     order = audited.order(engine, origin)
     if not _fits(made, order):

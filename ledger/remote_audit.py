@@ -13,6 +13,7 @@ Source: docs/audit.md.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import multiprocessing
 import os
@@ -49,6 +50,7 @@ IN_MEMORY_MAX: Final = 1_000_000
 T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
 Answer = tuple[list[alone.Seen], Finding | None]
+Opened = Callable[[], alone.Past]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,39 +204,45 @@ _PAST: list[alone.Past] = []
 """Of a process that works for another one: set when it begins."""
 
 
-def _begin(spool: Spool) -> None:
+def _begin(opened: Opened) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C is for the process that waits for this one
-    _PAST[:] = [alone.Past(spool.read)]
+    _PAST[:] = [opened()]
 
 
-def _work(start: int, end: int) -> Answer:
-    return check_chunk(_PAST[0], start, end)
+def _check(end: int, start: int) -> Answer:
+    return check_chunk(_PAST[0], start, min(start + CHUNK, end))
 
 
 @contextlib.contextmanager
-def _answers(spool: Spool, size: int, processes: int) -> Iterator[Iterator[Answer]]:
-    starts = range(0, size, CHUNK)
+def answers(
+    opened: Opened, start: int, end: int, processes: int, method: str = "fork"
+) -> Iterator[Iterator[Answer]]:
+    """What `check_chunk` says of entries start..end, piece by piece in their order.
+
+    opened: makes the past, in each process anew. method: how processes begin; "spawn" where this
+    one has threads. Raises alone.Unread, and CorruptError INTERNAL_ERROR if a process dies.
+    """
+    starts = range(start, end, CHUNK)
     if processes == 1:
-        past = alone.Past(spool.read)
-        yield (check_chunk(past, start, min(start + CHUNK, size)) for start in starts)
+        past = opened()
+        yield (check_chunk(past, at, min(at + CHUNK, end)) for at in starts)
         return
-    context = multiprocessing.get_context("fork")  # nothing else runs here while they are made
-    pool = ProcessPoolExecutor(processes, context, _begin, (spool,))
+    context = multiprocessing.get_context(method)
+    pool = ProcessPoolExecutor(processes, context, _begin, (opened,))
     try:
-        call = _Chunk(size)
-        yield in_order(pool, call, starts, processes * AHEAD)
+        yield in_order(pool, functools.partial(_check, end), starts, processes * AHEAD)
+    except BrokenProcessPool as error:
+        raise CorruptError(
+            "INTERNAL_ERROR",
+            "audit: a process ended before its work was done",
+            hint="was it out of memory? try again with fewer processes",
+        ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    """A call that another process can make."""
-
-    size: int
-
-    def __call__(self, start: int) -> Answer:
-        return _work(start, min(start + CHUNK, self.size))
+def _spooled(spool: Spool) -> alone.Past:
+    return alone.Past(spool.read)
 
 
 # In the order of the log: steps 4 and 5.
@@ -249,10 +257,10 @@ def _judge(
 ) -> Finding | None:
     """The first finding."""
     lists: set[str] = set()
-    done = 0
-    with _taking(head) as take, _answers(spool, head.size, processes) as answers:
+    done, opened = 0, functools.partial(_spooled, spool)
+    with _taking(head) as take, answers(opened, 0, head.size, processes) as found:
         try:
-            for seen, wrong in answers:
+            for seen, wrong in found:
                 wrong = take(seen) or wrong
                 if wrong is not None:
                     return wrong
@@ -261,12 +269,6 @@ def _judge(
                 progress("audited entries", done, head.size)
         except alone.Unread as error:
             raise error.as_error() from error
-        except BrokenProcessPool as error:
-            raise CorruptError(
-                "INTERNAL_ERROR",
-                "audit: a process ended before its work was done",
-                hint="was it out of memory? try again with fewer processes",
-            ) from error
     return _check_opening(entry.parse(spool.read(0)), policy, lists) if head.size else None
 
 

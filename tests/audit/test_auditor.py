@@ -164,6 +164,20 @@ def test_a_disk_that_forgets_is_no_fault_of_the_log(
         assert ask(made, smelter) is None
 
 
+def test_a_long_way_is_gone_by_several_processes(
+    smelter: harness.TestLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auditor, "PARALLEL_MIN", 100)
+    leaves = both.chained(smelter.leaves, {280: both.put("prev", to="00" * 32)})
+    source = shown.write(smelter, tmp_path / "log", leaves)
+    with auditing(smelter, source, tmp_path / "state") as made:
+        made.processes = 2
+        answer = ask(made, smelter, leaves)
+        assert answer is not None
+        assert answer.why.startswith("the log broke its rules at entry 280, prev: ")
+        assert made.size == 280
+
+
 # What is found.
 
 
@@ -311,10 +325,10 @@ def test_two_processes_on_one_directory_find_nothing_that_is_not_there(
 KILLED = """
 import sys
 from pathlib import Path
-from ledger import auditor, tilesource
+from ledger import auditor, remote_audit, tilesource
 from ledger.tlog import checkpoint, note
 source, state, vkey, batch = sys.argv[1:]
-auditor.BATCH = int(batch)
+remote_audit.CHUNK = int(batch)
 verifier = note.parse_vkey(vkey)
 made = auditor.open_auditor(Path(state), verifier.name, [verifier], tilesource.open_source(source))
 made.budget_s = 60

@@ -23,7 +23,9 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
+from api import cli
 from ledger import apikeys, reports, service
+from ledger import witness as witnesses
 from ledger.book import serial
 from ledger.certificate import policy as policies
 from ledger.certificate import verify
@@ -56,13 +58,6 @@ def running(*command: str | Path, **environment: str) -> Iterator[subprocess.Pop
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def remelt(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "api.cli", *map(str, command)],
-        cwd=ROOT, env=CLEAN, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
-    )  # fmt: skip
 
 
 def wait_for(address: str, wanted: int = 200) -> httpx.Response:
@@ -122,24 +117,22 @@ def lot_row(ledger: Ledger) -> dict[str, object]:
         return dict(connection.execute(select(tables.objects).where(LOT)).mappings().one())
 
 
-def named_witness(directory: Path, name: str, spent: Spent, url: str) -> policies.Witness:
+def named_witness(directory: Path, name: str, url: str) -> policies.Witness:
     """A new witness's line for the log's list and for policies."""
-    vkey = spent.policy.logs[0].verifier.vkey
-    made = remelt(
-        "witness", "--dir", directory, "--name", f"witness.example/{name}", "--log", vkey, "--show"
-    )
-    assert made.returncode == 0, made.stderr
-    return policies.Witness(name, made.stdout.split("\n")[0], url)
+    (key,) = witnesses.ensure(witnesses.Config(directory, f"witness.example/{name}"))
+    return policies.Witness(name, key.cosigner.vkey, url)
 
 
 @pytest.mark.slow
-def test_grams_certified_twice_are_seen_by_who_audits_and_by_nobody_else(tmp_path: Path) -> None:
+def test_grams_certified_twice_are_seen_by_who_audits_and_by_nobody_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     spent = spend_twice(tmp_path / "data")
     vkey = spent.policy.logs[0].verifier.vkey
     ports = [serving.free_port() for _ in range(3)]
     log_url, plain_url, auditing_url = (f"http://127.0.0.1:{port}" for port in ports)
     plain, auditing = (
-        named_witness(tmp_path / name, name, spent, url)
+        named_witness(tmp_path / name, name, url)
         for name, url in (("plain", plain_url), ("auditing", auditing_url))
     )
     lines = "".join(f"witness {w.name} {w.vkey} {w.url}\n" for w in (plain, auditing))
@@ -184,11 +177,9 @@ def test_grams_certified_twice_are_seen_by_who_audits_and_by_nobody_else(tmp_pat
         # Who reads the whole log does.
         policy = tmp_path / "buyer.txt"
         policy.write_bytes(policies.format_policy(buyer))
-        audited = remelt(
-            "audit", "--url", log_url, "--policy", policy, "--api-key", spent.key, "--json"
-        )
-        assert audited.returncode == 1, audited.stderr
-        said = json.loads(audited.stdout)
+        command = ["audit", "--url", log_url, "--policy", str(policy), "--api-key", spent.key]
+        assert cli.main([*command, "--json"]) == 1
+        said = json.loads(capsys.readouterr().out)
         assert said["finding"]["n"] == spent.size - 1
         assert said["finding"]["field"] == "reads.lot:HF01/A"
         assert [made["witness"] for made in said["cosigned"]] == ["plain"]
