@@ -39,10 +39,10 @@ def say(*words: object) -> None:
 
 
 def record(ledger: service.Ledger, lot: str) -> Result:
-    future = plant.submit(ledger, envelope(lot))
-    ledger.sequencer._pool.put(None)
-    ledger.sequencer._run()
     try:
+        future = plant.submit(ledger, envelope(lot))
+        ledger.sequencer._pool.put(None)
+        ledger.sequencer._run()
         return future.result(PATIENCE_S)[0]
     except LedgerError as error:
         return error
