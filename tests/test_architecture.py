@@ -20,7 +20,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     (
         *("ledger.settings", "ledger.keys", "ledger.store", "ledger.clock", "ledger.statements"),
         *("ledger.fonts", "ledger.revisions", "ledger.tail", "ledger.archive", "ledger.lastrun"),
-        *("ledger.highwater", "ledger.tilesource", "ledger.mirror", "ledger.evidence"),
+        *("ledger.highwater", "ledger.fetching", "ledger.tilesource", "ledger.mirror"),
+        "ledger.evidence",
     ),
     (
         *("ledger.edges", "ledger.sequencer", "ledger.service", "ledger.audit", "ledger.witness"),

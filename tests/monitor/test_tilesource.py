@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger import tilesource
+from ledger import fetching, tilesource
 from ledger.errors import CODES, LedgerError
 from ledger.tlog import checkpoint, note, proof, tiles, tree
 from tests.monitor import logs
@@ -43,8 +43,8 @@ def reader(where: str, api_key: str = "") -> tilesource.Source:
 
 @pytest.fixture(autouse=True)
 def _quick_and_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(tilesource, "PAUSES_S", (0, 0))
-    monkeypatch.setattr(tilesource, "BUSY_MAX_S", 0)
+    monkeypatch.setattr(fetching, "PAUSES_S", (0, 0))
+    monkeypatch.setattr(fetching, "BUSY_MAX_S", 0)
     yield
     while opened:
         opened.pop().close()
@@ -138,9 +138,7 @@ def test_an_answer_that_is_none_is_refused_with_its_address(said: logs.Said, nam
     assert error.code == "SOURCE_UNREADABLE"
     assert f"{web.url}/checkpoint" in error.message
     assert names in error.message + error.hint
-    asked = {500: 3, 429: tilesource.BUSY_MAX + 1}.get(
-        said.status, 1 if said.promised is None else 3
-    )
+    asked = {500: 3, 429: fetching.BUSY_MAX + 1}.get(said.status, 1 if said.promised is None else 3)
     assert len(web.asked) == asked
 
 
