@@ -25,7 +25,9 @@ from ledger.tlog import tree
 Read = Callable[[int], bytes]
 """n -> the leaf bytes of entry n; raises LedgerError if they cannot be had."""
 
-STATES_MAX: Final = 16_384
+AT_MAX_MS: Final = 2**53 - 1
+"""The latest time that every JSON tool and database holds."""
+STATES_MAX: Final = 8_192
 ENTRIES_MAX: Final = 1_024
 # What an entry that only looks like one can raise out of rules and states.
 _UNREADABLE: Final = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
@@ -157,6 +159,8 @@ def check(n: int, leaf: bytes, past: Past) -> Seen:
 def _check(n: int, found: entry.Entry, leaf_hash: bytes, past: Past) -> Seen:
     if found.n != n:
         raise _wrong(n, f"says it is entry {found.n}", "n", found.n)
+    if found.at_ms > AT_MAX_MS:
+        raise _wrong(n, f"at is {found.at_ms}", "at", found.at_ms)
     reader = _Reader(past, _named(found))
     try:
         entry.recheck(found, reader, _signer(found, reader))

@@ -16,6 +16,7 @@ import pytest
 from ledger import alone, entry
 from ledger.book import encoding, fold, jose
 from ledger.errors import FormatError, LedgerError, ProofError
+from ledger.tlog import tree
 from tests import harness
 from tests.audit import both
 
@@ -143,6 +144,33 @@ def test_the_audit_names_the_same_entry(story: harness.TestLedger, n: int) -> No
     for _, alter in changes[:: max(1, len(changes) // 12)]:
         found = same(both.chained(story.leaves, {n: alter}), story)
         assert found is not None
+
+
+@pytest.mark.parametrize("kind", ["party_registered", "lot_received", "run_recorded"])
+def test_every_flipped_byte_of_an_entry_is_found_there(
+    story: harness.TestLedger, kind: str
+) -> None:
+    """Only the time may change unseen: nobody signs it, the chain and the root hold it."""
+    n = next(e.n for e in story.entries if e.event.kind == kind)
+    leaf, past = story.leaves[n], alone.Past(story.leaves.__getitem__)
+    at = leaf.index(b'"at":'), leaf.index(b',"book"')
+    seen = [alone.check(i, story.leaves[i], past) for i in range(n + 1)]
+    for place, byte in enumerate(leaf):
+        changed = leaf[:place] + bytes([byte ^ 1 << place % 8]) + leaf[place + 1 :]
+        order = alone.Order({}, story.origin, seen[n].prev, seen[n - 1].at_ms)
+        order.edge = tree.Edge(n, (b"h" * 32,) * n.bit_count())
+        order.known = {key: (read, "") for key, read in seen[n].reads}
+        try:
+            order.take(alone.check(n, changed, past))
+        except LedgerError:
+            continue
+        assert at[0] < place < at[1], (place, changed[place - 20 : place + 20])
+
+
+def test_a_time_that_no_database_holds_is_refused(story: harness.TestLedger) -> None:
+    late = both.chained(story.leaves, {20: both.put("at", to=2**63)})
+    with pytest.raises(ProofError, match="at is 9223372036854775808"):
+        alone.check(20, late[20], alone.Past(late.__getitem__))
 
 
 # What no entry shows by itself.
