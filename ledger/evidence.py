@@ -31,10 +31,10 @@ def refuse_kept(state: Path) -> None:
         )
 
 
-def keep(state: Path, *notes: bytes, proves: bytes = b"") -> Path:
+def keep(state: Path, *notes: bytes, proves: bytes = b"", found: str = "") -> Path:
     """Put signed checkpoints, word for word, and what proves the contradiction into DIR/evidence.
 
-    On disk when this returns; what is there already stays. Returns the directory.
+    found: when and where they were found. On disk when this returns; the directory.
     """
     place = state / DIRECTORY
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -43,6 +43,8 @@ def keep(state: Path, *notes: bytes, proves: bytes = b"") -> Path:
         put(place / f"checkpoint-{said.size}-{said.root.hex()[:32]}.txt", signed)
     if proves:
         put(place / "consistency-proof.txt", proves)
+    if found:
+        put(place / "found.txt", found.encode())
     return place
 
 

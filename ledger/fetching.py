@@ -104,7 +104,7 @@ def _check_address(where: str, api_key: str) -> tuple[str, str]:
     if parts.scheme not in {"http", "https"} or not host:
         raise _parameter("url", where, "no web address", "https://host[:port]/prefix")
     if parts.username is not None or parts.query or parts.fragment:
-        raise _parameter("url", parts._replace(netloc=host).geturl(), "more than a prefix", "none")
+        raise _parameter("url", where, "more than a prefix", "https://host[:port]/prefix")
     if api_key and _API_KEY.fullmatch(api_key) is None:
         raise _parameter("api_key", "", "no API key", "printable ASCII such as rmk_…")
     if api_key and parts.scheme == "http" and not is_loopback(host):
@@ -113,6 +113,7 @@ def _check_address(where: str, api_key: str) -> tuple[str, str]:
 
 
 def _parameter(name: str, value: str, wrong: str, want: str) -> FormatError:
+    value = re.sub("//[^/]*@", "//", value)  # a password may stand there
     shown = f": {value[:200]!r}" if value else ""
     return FormatError(
         "PARAMETER_INVALID", f"{name}: {wrong}{shown}, want {want}", field=name, value=value

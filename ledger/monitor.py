@@ -204,10 +204,11 @@ class Monitor:
 
     def _fork(self, old: Seen, new: Seen, read: Tree | None = None) -> None:
         proves = evidence.consistency(old.said, new.said, read) if read else b""
-        place = evidence.keep(self.directory, old.note, new.note, proves=proves)
         shown = ", ".join(
             f"size {s.said.size} root {s.said.root.hex()} from {s.where}" for s in (old, new)
         )
+        found = "".join(f"{_utc(s.at_s)} size {s.said.size} {s.where}\n" for s in (old, new))
+        place = evidence.keep(self.directory, old.note, new.note, proves=proves, found=found)
         raise Forked(f"{new.said.origin} signed two histories: {shown}",
                      (old.note, new.note), place)  # fmt: skip
 

@@ -118,15 +118,20 @@ def watch(arguments: argparse.Namespace) -> int:
             Path(arguments.state), policy, sources, max_age_s=max_age_s,
             party=arguments.party or "", own_keys=arguments.own_key or (),
         )  # fmt: skip
-        return _repeated(arguments, "10s", lambda: _look(arguments, made))
+        told: set[monitor.Finding] = set()
+        return _repeated(arguments, "10s", lambda: _look(arguments, made, told))
 
 
-def _look(arguments: argparse.Namespace, made: monitor.Monitor) -> int:
-    levels = set()
+def _look(arguments: argparse.Namespace, made: monitor.Monitor, told: set[monitor.Finding]) -> int:
+    """One round; what was told in the round before is not told again."""
+    levels, before = set(), set(told)
+    told.clear()
     try:
         for finding in made.look(int(time.time())):
             levels.add(finding.level)
-            _tell(arguments, finding.as_dict(), f"{finding.level:<9}{finding.message}")
+            told.add(finding)
+            if finding not in before:
+                _tell(arguments, finding.as_dict(), f"{finding.level:<9}{finding.message}")
     except monitor.Forked as fork:
         for signed in fork.notes:
             _tell(arguments, {"level": "fork", "note": signed.decode()}, f"\n{signed.decode()}")
@@ -135,8 +140,8 @@ def _look(arguments: argparse.Namespace, made: monitor.Monitor) -> int:
     if arguments.once and top is not None:
         shown = {"level": "ok", "origin": top.said.origin, "size": top.said.size,
                  "root": top.said.root.hex(), "checkpoints": len(made.seen)}  # fmt: skip
-        told = f"{top.said.origin}: {top.said.size} entries, {len(made.seen)} checkpoints agree"
-        _tell(arguments, shown, told)
+        text = f"{top.said.origin}: {top.said.size} entries, {len(made.seen)} checkpoints agree"
+        _tell(arguments, shown, text)
     if levels & {"alarm", "look"}:
         return 1
     return 2 if top is None else 0

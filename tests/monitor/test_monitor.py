@@ -113,6 +113,10 @@ def test_two_roots_of_one_size_are_a_fork_and_both_notes_are_kept_word_for_word(
     fork = caught(watch())
     assert set(fork.notes) == {log["checkpoint"], witness["checkpoint"]}
     assert kept(tmp_path / "state") == set(fork.notes)
+    found = (tmp_path / "state" / "evidence" / "found.txt").read_text()
+    assert found == f"2027-01-15T08:00:00Z size 300 {log.where}\n" + (
+        f"2027-01-15T08:00:00Z size 300 {witness.where}\n"
+    )
     with pytest.raises(LedgerError, match="evidence of a fork lies here"):
         watch()
     (tmp_path / "state" / "evidence").rename(tmp_path / "evidence")

@@ -168,6 +168,7 @@ def test_nobody_listens() -> None:
         ("https://", ""),
         ("https://log.example:port/", ""),
         ("https://user:secret@log.example/", ""),
+        ("https://user:secret@log.example:port/", ""),
         ("https://log.example/?a=b", ""),
         ("http://log.example/prefix", "rmk_key"),
         ("https://log.example/prefix", "rmk\nkey"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from ledger import backup, highwater, mirror, replay, tilesource
+from ledger import backup, highwater, mirror, replay, statements, tilesource
 from ledger.book import encoding
 from ledger.errors import LedgerError
 from ledger.service import Ledger
@@ -100,6 +101,10 @@ def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay, "BATCH_MAX", 100)
 
 
+def operators(kind: str, body: dict[str, str]) -> plant.Envelope:
+    return statements.envelope(plant.ORIGIN, plant.OPERATOR, kind, body)
+
+
 def memory(files: logs.Files) -> tilesource.Source:
     return tilesource.Source("memory", lambda path, most: files.get(path))
 
@@ -119,6 +124,15 @@ def test_the_lost_entries_come_back_byte_for_byte_and_the_log_goes_on(
     (answer,) = plant.accept(ledger, plant.receipt("WH01/AFTER"))
     signed, _ = checkpoint.open_checkpoint(history.signed, [ledger.verifier])
     plant.check_consistent(ledger, [before, signed, plant.check_answer(ledger, answer)])
+    # The key that was kept for TONGLING is gone; the operator gives it another.
+    lost = re.search(r"the key (\S+) that was kept for TONGLING", said.out)
+    assert lost is not None
+    body = {"party": "TONGLING", "custody": "operator"}
+    plant.accept(ledger, operators("key_added", body))
+    gone = {"party": "TONGLING", "kid": lost[1], "reason": "lost"}
+    plant.accept(ledger, operators("key_revoked", gone))
+    site = plant.site_of("TL01", "TONGLING") | {"party": "TONGLING"}
+    plant.accept(ledger, site)
     plant.audited(ledger)
     back.close()
     again = remelt("replay", where, *back.options)
