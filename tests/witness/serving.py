@@ -21,10 +21,11 @@ ROOT = Path(__file__).parent.parent.parent
 
 @dataclass
 class Served:
-    """A witness that answers at `address`."""
+    """A witness that answers at `address`. output: a file, since a pipe would fill up."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     port: int
+    output: Path
 
     @property
     def address(self) -> str:
@@ -35,18 +36,20 @@ class Served:
 def served(directory: Path, *more: str, port: int = 0, patience_s: int = 60) -> Iterator[Served]:
     port = port or free_port()
     command = [sys.executable, "-m", "api.cli", "witness", "--dir", str(directory)]
-    process = subprocess.Popen(
-        [*command, "--log", vectors.LOG.vkey, "--port", str(port), *more],
-        cwd=ROOT, env={**os.environ, "REMELT_LOG_FORMAT": "text"},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    made = Served(process, port)
+    output = directory.with_name(f"output-{port}-{time.monotonic_ns()}.txt")
+    with output.open("xb") as file:
+        process = subprocess.Popen(
+            [*command, "--log", vectors.LOG.vkey, "--port", str(port), *more],
+            cwd=ROOT, env={**os.environ, "REMELT_LOG_FORMAT": "text"},
+            stdout=file, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    made = Served(process, port, output)
     try:
         _wait(made, patience_s)
         yield made
     finally:
         process.kill()
-        process.communicate(timeout=30)
+        process.wait(timeout=30)
 
 
 def _wait(made: Served, patience_s: int) -> None:
@@ -58,8 +61,7 @@ def _wait(made: Served, patience_s: int) -> None:
             time.sleep(0.05)
         else:
             return
-    made.process.kill()
-    raise AssertionError(made.process.communicate(timeout=30)[0])
+    raise AssertionError(made.output.read_text(encoding="utf-8"))
 
 
 def free_port() -> int:

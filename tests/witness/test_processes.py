@@ -45,7 +45,8 @@ def test_a_witness_process_cosigns_the_worked_request(tmp_path: Path) -> None:
             assert not talk(served.port, garbage).startswith(b"HTTP/1.1 5"), garbage
         assert client.get("/healthz").content == b"ok\n"
         served.process.send_signal(signal.SIGTERM)
-        printed, _ = served.process.communicate(timeout=30)
+        served.process.wait(timeout=30)
+        printed = served.output.read_text(encoding="utf-8")
     url = f"http://127.0.0.1:{served.port}"
     assert printed.startswith(f"{vectors.W1_VKEY}\nwitness {W1} {vectors.W1_VKEY} {url}\n")
     assert "Traceback" not in printed
