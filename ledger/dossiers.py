@@ -6,6 +6,7 @@ what is to be shown; until then the newest stored one, which only the log has si
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,10 +22,11 @@ from ledger.errors import RuleError
 from ledger.service import Ledger
 from ledger.store import engine as engines
 from ledger.store import entries, objects, published
-from ledger.tlog import proof, proof_file, tiles
+from ledger.tlog import proof, proof_file, tiles, tree
 
 WAIT_S: Final = 2.0
 _LOOK_S: Final = 0.05
+_FIELD: Final = re.compile(r"(0|[1-9][0-9]{0,18}):([a-z][a-z0-9_]{0,31})", re.ASCII)
 Disclose = Mapping[int, Collection[str]]  # entry -> names of private fields
 
 
@@ -161,6 +163,23 @@ def prove(ledger: Ledger, n: int) -> bytes:
 
 
 # Private fields.
+
+
+def parse_disclose(words: Iterable[str]) -> dict[int, set[str]]:
+    """Fields written as `<entry>:<name>`, by entry. RuleError PARAMETER_INVALID."""
+    made: dict[int, set[str]] = {}
+    for word in words:
+        match = _FIELD.fullmatch(word)
+        if match is None or int(match[1]) > tree.MAX_SIZE:
+            raise RuleError(
+                "PARAMETER_INVALID",
+                f"disclose: {word[:60]!r} names no private field, want <entry>:<name>",
+                field="disclose",
+                value=word[:60],
+                hint="for example 12:seller; GET /v1/entries/12 shows its private fields",
+            )
+        made.setdefault(int(match[1]), set()).add(match[2])
+    return made
 
 
 def _log_keys(connection: Connection, log_id: str) -> dict[int, list[str]]:

@@ -10,6 +10,10 @@ from api.commands.row import Command
 from api.commands.row import arg as _arg
 from api.commands.table_logs import ROWS
 
+_DISCLOSE: Final = _arg(
+    "--disclose", action="append", default=[], metavar="N:NAME",
+    help="a private field of an entry that goes along; whoever has the file reads it",
+)  # fmt: skip
 _SERVER: Final = (
     _arg("--url", help="record through this server instead of the local ledger"),
     _arg("--api-key", help="API key for --url (REMELT_API_KEY)"),
@@ -177,7 +181,47 @@ COMMANDS: Final[dict[str, Command]] = {
             _arg("--occurred-at", help="RFC 3339 time (default: now)"),
             _arg("--key", metavar="PEM", help="the party's own key, if it signs for itself"),
             _arg("--out", metavar="FILE", help="default: <serial>.remelt.json"),
+            _DISCLOSE,
             _JSON,
+        ),
+    ),
+    "dossier": Command(
+        "make a certificate's dossier anew, smaller, or with private fields",
+        "remelt dossier WXAG2FVZ5MKR --budget 300kB\n"
+        "remelt dossier WXAG2FVZ5MKR --disclose 12:seller --out for-the-auditor.remelt.json",
+        "recording.dossier",
+        (
+            *_DATA, _arg("serial"), _DISCLOSE,
+            _arg("--budget", default="1500kB", metavar="SIZE", help="300kB, 4MB (default 1500kB)"),
+            _arg("--out", metavar="FILE", help="default: <serial>.remelt.json"),
+        ),
+    ),
+    "proof": Command(
+        "write the proof that an entry is in the log, or check one (C2SP tlog-proof)",
+        "remelt proof 12 --out 12.tlog-proof\n"
+        "remelt proof --check 12.tlog-proof --entry 12.json --policy policy.txt",
+        "proofs.proof",
+        (
+            *_DATA, _arg("n", nargs="?", type=int, metavar="ENTRY"),
+            _arg("--out", metavar="FILE", help="default: <entry>.tlog-proof"),
+            _arg("--check", metavar="FILE", help="check this file; needs no ledger"),
+            _arg("--entry", metavar="FILE", help="the entry, as the API or a bundle gives it"),
+            _arg("--leaf-hash", metavar="HEX", help="or the hash of its leaf"),
+            _arg("--policy", metavar="POLICY"), _JSON,
+        ),
+    ),
+    "forget": Command(
+        "erase private fields; log, proofs and certificates stay as they are",
+        "remelt forget --entry 12 --name seller --yes\n"
+        "remelt forget --party HEFEI-COLLECT\n"
+        "remelt forget --value-file names.txt --yes",
+        "privacy.forget",
+        (
+            *_DATA, _JSON, _arg("--entry", type=int, metavar="N"),
+            _arg("--name", action="append", default=[], help="only fields of this name"),
+            _arg("--party", metavar="P", help="all that it stated, its own name and its sites'"),
+            _arg("--value-file", metavar="FILE", help="whole values, one a line: never arguments"),
+            _arg("--yes", action="store_true", help="else it only shows what would be erased"),
         ),
     ),
     "verify": Command(

@@ -55,10 +55,12 @@ ANSWERS: Final[dict[str, dict[int, str]]] = {
 # Addresses that answer text.
 TEXTS: Final = {
     "GET /metrics": "text/plain", "GET /v1/log/checkpoint": "text/plain",
-    "GET /checkpoint": "text/plain",
+    "GET /checkpoint": "text/plain", "GET /v1/log/proof/{n}.tlog-proof": "text/plain",
 }  # fmt: skip
 # Where a key helps and is not always needed.
-EITHER: Final = frozenset({"GET /metrics", "GET /tile/entries/{index}"})
+EITHER: Final = frozenset(
+    {"GET /metrics", "GET /tile/entries/{index}", "GET /v1/certificates/{serial}/dossier"}
+)
 # Addresses that answer 304 to `If-None-Match`.
 KEPT: Final = frozenset(
     {

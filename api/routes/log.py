@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import PlainTextResponse
 from sqlalchemy import Connection
 
 from api import deps
 from api.deps import LedgerDep
-from ledger import entry
+from ledger import dossiers, entry
 from ledger.errors import RuleError
 from ledger.service import Ledger
 from ledger.store import engine as engines
@@ -30,6 +30,16 @@ def checkpoint(ledger: LedgerDep) -> PlainTextResponse:
         head = entries.read_head(connection, ledger.log_id)
         note = entries.read_checkpoint(connection, ledger.log_id, head.size if head else 0)
     return PlainTextResponse(note, headers={"Cache-Control": "public, max-age=1"})
+
+
+@router.get("/proof/{n}.tlog-proof", response_class=PlainTextResponse)
+def proof_file(
+    ledger: LedgerDep, n: Annotated[int, Path(ge=0, le=tree.MAX_SIZE)]
+) -> PlainTextResponse:
+    """The proof file of entry n: its place under the published checkpoint (C2SP tlog-proof)."""
+    name = {"Content-Disposition": f'attachment; filename="{n}.tlog-proof"'}
+    fresh = {"Cache-Control": "public, no-cache"}
+    return PlainTextResponse(dossiers.prove(ledger, n), headers=fresh | name)
 
 
 @router.get("/proof/inclusion")

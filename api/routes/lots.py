@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from api import deps, etags
 from api.deps import LedgerDep, PrincipalDep
@@ -84,12 +85,45 @@ def read_certificate(request: Request, ledger: LedgerDep, serial: str) -> Respon
     return etags.answer(request, view, cache="public, no-cache", vary="Accept")
 
 
+Disclose = Annotated[
+    str | None,
+    Query(
+        max_length=4_000,
+        pattern="^(0|[1-9][0-9]{0,18}):[a-z][a-z0-9_]{0,31}(,(0|[1-9][0-9]{0,18}):[a-z][a-z0-9_]{0,31})*$",
+        description="private fields of your own entries that go along: <entry>:<name>,…",
+        examples=["3:seller"],
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Disclosing:
+    """Private fields that go into a dossier, and whose word that is."""
+
+    fields: dossiers.Disclose
+    party: str
+
+
+async def _disclosing(request: Request, disclose: Disclose = None) -> _Disclosing | None:
+    """Whoever discloses something has to say who he is; nobody else is asked."""
+    if disclose is None:
+        return None
+    who = await deps.principal(request)
+    deps.need(who, "read")
+    return _Disclosing(dossiers.parse_disclose(disclose.split(",")), who.party)
+
+
 @router.get("/certificates/{serial}/dossier")
-def read_dossier(ledger: LedgerDep, serial: str) -> Response:
+def read_dossier(
+    ledger: LedgerDep, serial: str, disclosing: Annotated[_Disclosing | None, Depends(_disclosing)]
+) -> Response:
     """The file that proves the certificate without this server."""
     plain = _serial(serial)
-    return Response(
-        dossiers.make(ledger, plain, wait_s=dossiers.WAIT_S),
-        media_type="application/json",
-        headers={"Content-Disposition": f'attachment; filename="{plain}.remelt.json"'},
-    )
+    headers = {"Content-Disposition": f'attachment; filename="{plain}.remelt.json"'}
+    if disclosing is None:
+        data = dossiers.make(ledger, plain, wait_s=dossiers.WAIT_S)
+    else:
+        fields, party = disclosing.fields, disclosing.party
+        data = dossiers.make(ledger, plain, disclose=fields, party=party, wait_s=dossiers.WAIT_S)
+        headers["Cache-Control"] = "private, no-store"
+    return Response(data, media_type="application/json", headers=headers)

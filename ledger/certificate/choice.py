@@ -24,7 +24,7 @@ _REGISTRATIONS: Final = (
 # Of a lineage, what less than this share of the claim passes through is never worth its bytes.
 _LEAST_SHARE: Final = 1_000_000_000
 MAX_ENTRIES: Final = 10_000
-READ_MAX_ENTRIES: Final = 2_500
+READ_MAX_ENTRIES: Final = 1_500
 READ_MAX_BYTES: Final = 8 << 20
 _SIZES: Final = range(12, 25)  # bits of the bytes that one step may add: 4 KiB to 16 MiB
 Size = Callable[[int], int]
