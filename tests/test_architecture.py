@@ -28,7 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         *("ledger.reports", "ledger.apikeys", "ledger.trial", "ledger.people", "ledger.sessions"),
         *("ledger.gtins", "ledger.backup", "ledger.doctor", "ledger.lists", "ledger.recent"),
         *("ledger.readiness", "ledger.rotation", "ledger.closed_walks", "ledger.monitor"),
-        "ledger.concerns",
+        *("ledger.concerns", "ledger.sightings"),
         *("ledger.replay", "ledger.remote_audit", "ledger.auditor", "ledger.auditor_evidence"),
         *("ledger.witnesses", "ledger.publish", "ledger.publisher", "ledger.disputes"),
         *("ledger.dossiers", "ledger.forget"),

@@ -136,11 +136,13 @@ def _look(arguments: argparse.Namespace, made: monitor.Monitor, told: set[monito
         for signed in fork.notes:
             _tell(arguments, {"level": "fork", "note": signed.decode()}, f"\n{signed.decode()}")
         raise
-    top = made.top
+    top = made.kept.top
     if arguments.once and top is not None:
         shown = {"level": "ok", "origin": top.said.origin, "size": top.said.size,
-                 "root": top.said.root.hex(), "checkpoints": len(made.seen)}  # fmt: skip
-        text = f"{top.said.origin}: {top.said.size} entries, {len(made.seen)} checkpoints agree"
+                 "root": top.said.root.hex(), "checkpoints": len(made.kept.seen)}  # fmt: skip
+        text = (
+            f"{top.said.origin}: {top.said.size} entries, {len(made.kept.seen)} checkpoints agree"
+        )
         _tell(arguments, shown, text)
     if levels & {"alarm", "look"}:
         return 1

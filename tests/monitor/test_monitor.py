@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from api import cli
-from ledger import concerns, monitor, tilesource
+from ledger import concerns, monitor, sightings, tilesource
 from ledger.book import events
 from ledger.certificate import policy as policies
 from ledger.errors import LedgerError
@@ -99,11 +99,11 @@ def test_a_log_that_grows_and_a_witness_that_follows_are_no_news(
         witness.show(size).only_checkpoint()
         assert not look(watch())
     made = watch()
-    assert made.top is not None
-    assert made.top.said.size == 900
-    assert sorted(made.seen) == [300, 301, 512, 900]
-    assert made.seen[301].note == logs.static(ENTRIES[:301])["checkpoint"]
-    assert (made.seen[301].at_s, made.seen[301].where) == (NOW, log.where)
+    assert made.kept.top is not None
+    assert made.kept.top.said.size == 900
+    assert sorted(made.kept.seen) == [300, 301, 512, 900]
+    assert made.kept.seen[301].note == logs.static(ENTRIES[:301])["checkpoint"]
+    assert (made.kept.seen[301].at_s, made.kept.seen[301].where) == (NOW, log.where)
 
 
 def test_two_roots_of_one_size_are_a_fork_and_both_notes_are_kept_word_for_word(
@@ -235,7 +235,7 @@ def test_a_line_that_breaks_off_is_cut_off_and_other_damage_is_refused(
     watch: Callable[..., Monitor], tmp_path: Path
 ) -> None:
     look(watch())
-    notes = tmp_path / "state" / monitor.NOTES
+    notes = tmp_path / "state" / sightings.NOTES
     whole = notes.read_bytes()
     notes.write_bytes(whole + whole[:40])
     assert not look(watch())
@@ -251,13 +251,13 @@ def test_a_line_that_breaks_off_is_cut_off_and_other_damage_is_refused(
 def test_what_it_keeps_is_bounded_and_still_catches_forks(
     watch: Callable[..., Monitor], log: Place, witness: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(monitor, "NOTES_MAX", 20)
+    monkeypatch.setattr(sightings, "NOTES_MAX", 20)
     witness.clear()
     made = watch()
     for size in range(300, 340):
         log.show(size)
         look(made)
-    assert len(watch().seen) <= 20
+    assert len(watch().kept.seen) <= 20
     witness.show(303, FORKED).only_checkpoint()  # a size whose note is no longer there
     caught(watch())
 
