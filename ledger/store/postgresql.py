@@ -34,9 +34,12 @@ READING: Final[dict[str, Any]] = {"isolation_level": "REPEATABLE READ", "postgre
 # Whoever waited for the head must see what the one before wrote: every statement looks anew.
 WRITING: Final[dict[str, Any]] = {"isolation_level": "READ COMMITTED"}
 
-# A writer that hangs, or whose machine is gone, does not keep the head for ever.
+# A writer that hangs, or whose machine is gone, does not keep the head for ever. And a server that
+# was told to forget commits, after we looked (check_durable), keeps ours all the same.
 _LIMITS: Final = (
-    "SET LOCAL lock_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '60s'"
+    "SET LOCAL lock_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '60s';"
+    " SELECT set_config('synchronous_commit',"
+    " replace(current_setting('synchronous_commit'), 'off', 'on'), true)"
 )
 _PING_AFTER_S: Final = 1.0
 _USED, _WARNINGS = "remelt_used", "remelt_warnings"

@@ -100,8 +100,10 @@ def _serve(*arguments: str) -> None:
 def _serve_unsafe(*arguments: str) -> None:
     """A server that does not mind a database that forgets: tests must notice what it loses."""
     from ledger.store import engine as engines
+    from ledger.store import postgresql
 
     engines.check_durable = lambda engine: None
+    postgresql._LIMITS = "SELECT 1"  # type: ignore[misc]
     _serve(*arguments)
 
 
