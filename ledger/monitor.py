@@ -148,16 +148,18 @@ class Monitor:
 
     def _check_older(self, top: Seen, seen: Seen) -> str:
         if self._tree is None:
-            here = open_source(str(self.kept.directory))
-            self._tree = Tree(here, top.said.size, top.said.root)
+            self._tree, wrong = self._tree_of(top, open_source(str(self.kept.directory)))
+            if self._tree is None:
+                return wrong
         if self._tree.root_at(seen.said.size) != seen.said.root:
             self._fork(seen, top, self._tree)
         return ""
 
-    def _tree_of(self, seen: Seen) -> tuple[Tree | None, str]:
+    def _tree_of(self, seen: Seen, *first: Source) -> tuple[Tree | None, str]:
         """The tree of a checkpoint from the first address that has it, where it was seen first."""
         wrong = "no address gives tiles"
-        for source in sorted(self.sources, key=lambda source: source.where != seen.where):
+        others = sorted(self.sources, key=lambda source: source.where != seen.where)
+        for source in (*first, *others):
             try:
                 return Tree(source, seen.said.size, seen.said.root), ""
             except LedgerError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -260,6 +261,18 @@ def test_what_it_keeps_is_bounded_and_still_catches_forks(
     assert len(watch().kept.seen) <= 20
     witness.show(303, FORKED).only_checkpoint()  # a size whose note is no longer there
     caught(watch())
+
+
+def test_hashes_that_are_lost_here_are_read_again(
+    watch: Callable[..., Monitor], log: Place, witness: Place, tmp_path: Path
+) -> None:
+    log.show(700)
+    assert not look(watch())
+    shutil.rmtree(tmp_path / "state" / "tile")
+    witness.show(299).only_checkpoint()
+    assert told(look(watch(), NOW + 10)) == [("warn", "stale")]
+    witness.show(298, FORKED).only_checkpoint()
+    caught(watch(), NOW + 20)
 
 
 # What others state about a party.
