@@ -19,6 +19,7 @@ import multiprocessing
 import os
 import signal
 import tempfile
+import threading
 from array import array
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -206,7 +207,17 @@ _PAST: list[alone.Past] = []
 
 def _begin(opened: Opened) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C is for the process that waits for this one
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _PAST[:] = [opened()]
+
+
+def _end_with_parent() -> None:
+    """A process that was killed cannot end those that work for it: they would wait for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _check(end: int, start: int) -> Answer:

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import datetime
 import hashlib
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,7 +123,10 @@ def auditors(config: witnesses.Config, arguments: argparse.Namespace) -> Iterato
     api_key = arguments.api_key or settings.value("REMELT_API_KEY")
     keys = known_logs.by_origin(config.known)
     witnesses.ensure(config)
+    # The server ends by the signal that it got, once it has ended everything of its own.
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with contextlib.ExitStack() as stack:
+        stack.callback(signal.signal, signal.SIGTERM, before)
         judges = {}
         for origin, url in urls.items():
             source = tilesource.open_source(url, api_key)
