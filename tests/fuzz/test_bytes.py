@@ -147,7 +147,7 @@ def change(value: Any, what: str, one: int, two: int) -> None:
     if not known:
         return
     (here, name), (there, other) = known[one % len(known)], known[two % len(known)]
-    new = HOSTILE[two % len(HOSTILE)]
+    new = json.loads(json.dumps(HOSTILE[two % len(HOSTILE)]))  # a copy: it is changed in its turn
     match what:
         case "delete":
             del here[name]
@@ -163,7 +163,7 @@ def change(value: Any, what: str, one: int, two: int) -> None:
         case "repeat" if isinstance(here, list):
             here.append(json.loads(json.dumps(here[name])))
         case _:
-            here[name] = json.loads(json.dumps(new))
+            here[name] = new
 
 
 def resigned(statement: str, what: str, one: int, two: int) -> str:
