@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -69,6 +69,7 @@ class _Work:
     head: entries.Head
     edge: tree.Edge
     done: Replayed
+    disclosures: Mapping[int, list[str]]
     known: dict[str, tuple[int, state.State]] = field(default_factory=dict)
 
 
@@ -76,16 +77,19 @@ def run(
     settings: Settings,
     source: Source,
     verifiers: Iterable[note.Verifier] = (),
+    disclosures: Mapping[int, list[str]] | None = None,
     progress: Progress = lambda done, size: None,
 ) -> Replayed:
     """Append to the database what the source's log has beyond it.
 
     verifiers: keys of this log beside those that the database names, such as one that was added
-    after the backup. Nothing is written unless all of it can be. Raises ProofError LOG_FORKED,
-    after both checkpoints are kept in DATA/evidence, if one log is not the beginning of the other;
-    ENTRY_DIFFERS for an entry that the rules do not make; CHECKPOINT_UNSIGNED, LOG_MISMATCH for
-    what is not of this log; CorruptError for a database that does not hang together; and whatever
-    reading the source raises.
+    after the backup. disclosures: private fields by entry, as dossiers hold them; those of missing
+    entries are kept again. Nothing is written unless all of it can be. Raises ProofError
+    LOG_FORKED, after both checkpoints are kept in DATA/evidence, if one log is not the beginning
+    of the other; ENTRY_DIFFERS for an entry that the rules do not make; CHECKPOINT_UNSIGNED,
+    LOG_MISMATCH for what is not of this log; FormatError FIELD_INVALID for a disclosure that is
+    not of its entry; CorruptError for a database that does not hang together; and whatever reading
+    the source raises.
     """
     with engines.opened(settings.database) as engine:
         engines.check_durable(engine)
@@ -100,7 +104,8 @@ def run(
         if said.size <= head.size:
             return _with_mark(settings, Replayed(head.origin, head.size, head.size, head.root))
         with _at_hand(settings, read, head.size, progress) as near:
-            done = _write(engine, log_id, near, _own_lines(signed, said.origin), progress)
+            signed_here = _own_lines(signed, said.origin)
+            done = _write(engine, log_id, near, signed_here, disclosures or {}, progress)
     return _with_mark(settings, done)
 
 
@@ -176,13 +181,20 @@ def _own_lines(signed: bytes, origin: str) -> str:
     return note.format_note(found.text, own).decode()
 
 
-def _write(engine: Engine, log_id: str, read: Tree, signed: str, progress: Progress) -> Replayed:
+def _write(
+    engine: Engine,
+    log_id: str,
+    read: Tree,
+    signed: str,
+    disclosures: Mapping[int, list[str]],
+    progress: Progress,
+) -> Replayed:
     with engines.writing(engine) as connection:
         head = entries.read_head(connection, log_id, lock=True)
         assert head is not None  # noqa: S101 (_opened)
         edge = edges.load(connection, log_id, head).edge
         done = Replayed(head.origin, head.size, read.size, read.root)
-        work = _Work(connection, log_id, head, edge, done)
+        work = _Work(connection, log_id, head, edge, done, disclosures)
         leaves = read.entries(head.size, read.size)
         while chunk := list(itertools.islice(leaves, BATCH_MAX)):
             _append(work, chunk)
@@ -213,6 +225,7 @@ def _append(work: _Work, leaves: list[bytes]) -> None:
         memory.apply(facts, head.origin)
         batch.add_entry(facts, leaf, last, head.origin, memory)
         batch.add_certificates(connection, facts, head.origin)
+        batch.add_disclosures(n, entry.match_disclosures(found.event, work.disclosures.get(n, [])))
         hashes.append(last)
     changed = tiles.add_leaves(
         head.size, hashes, lambda level, i: entries.read_tile(connection, log_id, level, i)
@@ -260,23 +273,19 @@ def _signer(memory: fold.Memory, found: entry.Entry) -> rules.Signer:
 
 
 def _counted(work: _Work, parsed: list[entry.Entry]) -> Replayed:
-    """What these entries had beside the log."""
-    done, custodial = work.done, [*work.done.custodial]
+    """What these entries had beside the log, and still lack."""
+    done, private = work.done, work.done.private
+    custodial, key_lists = [*done.custodial], [*done.key_lists]
     for found in parsed:
-        body = found.event.body
+        body, texts = found.event.body, work.disclosures.get(found.n, [])
+        private += len(texts) < len(found.event.sd)
+        if logkeys.names_keys(found.event) and not logkeys.listed(found.event, texts):
+            key_lists.append(found.n)
         if isinstance(body, bodies.PartyRegistered | bodies.KeyAdded) and body.key is not None:
             kid = jose.thumbprint(body.key)
             if body.custody == "operator" and not _held(work, kid):
                 custodial.append((body.party, kid))
-    return replace(
-        done,
-        private=done.private + sum(bool(found.event.sd) for found in parsed),
-        custodial=tuple(custodial),
-        key_lists=(
-            *done.key_lists,
-            *(found.n for found in parsed if logkeys.names_keys(found.event)),
-        ),
-    )
+    return replace(done, private=private, custodial=tuple(custodial), key_lists=tuple(key_lists))
 
 
 def _held(work: _Work, kid: str) -> bool:

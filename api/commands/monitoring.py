@@ -16,6 +16,7 @@ import orjson
 from api.commands import output
 from api.commands.ledgers import where
 from ledger import mirror, monitor, replay, settings, tilesource
+from ledger.certificate import dossier as dossiers
 from ledger.certificate import policy as policies
 from ledger.errors import FormatError, LedgerError
 from ledger.tlog import note
@@ -157,8 +158,10 @@ def _tell(arguments: argparse.Namespace, value: dict[str, Any], text: str) -> No
 
 
 def replay_log(arguments: argparse.Namespace) -> int:
+    held = _disclosures(arguments.dossier or ())
+    progress = output.Progress("entries")
     with _sources(arguments, arguments.source) as (source,):
-        done = replay.run(where(arguments), source, keys_of(arguments), output.Progress("entries"))
+        done = replay.run(where(arguments), source, keys_of(arguments), held, progress)
     if arguments.json:
         output.json(_replayed(done))
     else:
@@ -166,6 +169,15 @@ def replay_log(arguments: argparse.Namespace) -> int:
     if done.wanting:
         print(f"remelt: error: BACKUP_OLD: {done.wanting}", file=sys.stderr)
     return 1 if done.wanting else 0
+
+
+def _disclosures(paths: Sequence[str]) -> dict[int, list[str]]:
+    """The private fields that dossiers hold, by entry."""
+    found: dict[int, list[str]] = {}
+    for path in paths:
+        for n, texts in dossiers.parse(Path(path).read_bytes()).disclosures.items():
+            found[n] = [*dict.fromkeys((*found.get(n, ()), *texts))]
+    return found
 
 
 def _replayed(done: replay.Replayed) -> dict[str, Any]:
@@ -191,7 +203,8 @@ def _print_replayed(done: replay.Replayed, source: str) -> None:
         print(f"  missing     the key {kid} that was kept for {party}:")
         print("              record key_added with custody operator, then key_revoked for that one")
     for n in done.key_lists:
-        print(f"  missing     the list of the log's keys that entry {n} names: state it again")
+        print(f"  missing     the list of the log's keys that entry {n} names:")
+        print("              restore again, and replay with --dossier FILE, one made since")
     print(
         "next: remelt audit, then ask all who hold a checkpoint for one of more entries than this"
     )

@@ -56,6 +56,8 @@ ROWS: Final[dict[str, Command]] = {
             *DATA,
             arg("source", metavar="URL|DIR"),
             arg("--policy", metavar="POLICY", help="log keys that the database does not name yet"),
+            arg("--dossier", action="append", metavar="FILE",
+                help="keep the private fields that this dossier holds"),
             arg("--api-key", help="API key with scope audit for a URL (REMELT_API_KEY)"),
             JSON,
         ),

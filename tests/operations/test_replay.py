@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from api.commands import monitoring
 from ledger import backup, highwater, mirror, replay, statements, tilesource
-from ledger.book import encoding
+from ledger.book import encoding, jose
 from ledger.errors import LedgerError
 from ledger.service import Ledger
 from ledger.store import engine as engines
 from ledger.store import entries, tables
 from ledger.tlog import checkpoint, note, tree
+from tests import harness
 from tests.cluster import SQLITE_ONLY, Database
 from tests.monitor import logs
 from tests.operations.conftest import NewPlace, Place, Run, Said
@@ -251,3 +254,54 @@ def test_what_a_mirror_keeps_is_what_a_replay_reads(
     done = replay.run(back.settings, tilesource.open_source(str(tmp_path / "mirror")))
     assert done.size == kept.checkpoint.size
     assert rows_of(back.open()) == history.rows
+
+
+@SQLITE_ONLY
+def test_a_key_that_was_added_since_comes_back_with_its_list(
+    place: Place, new_place: NewPlace, remelt: Run, tmp_path: Path
+) -> None:
+    kept, back = tmp_path / "kept.zip", new_place("back")
+    assert remelt("backup", kept, "--with-keys", *place.options).status == 0
+    assert remelt("logkey", "add", *place.options).status == 0
+    ledger = place.open(writing=True)
+    (answer,) = plant.accept(ledger, plant.receipt("HF01/LATER"))
+    with engines.reading(ledger.engine) as connection:
+        leaves = [row[2] for row in entries.read_leaves(connection, ledger.log_id, 0, answer.size)]
+        held = {
+            n: entries.read_disclosures(connection, ledger.log_id, n) for n in range(len(leaves))
+        }
+    source = memory(logs.static(leaves, answer.checkpoint.encode()))
+    named = answer.size - 2
+    place.close()
+    for disclosures, key_lists in (({}, (named,)), (held, ())):
+        if back.settings.data.exists():
+            shutil.rmtree(back.data)
+        assert remelt("restore", kept, *back.options).status == 0
+        (back.settings.keys / "log.key").write_bytes((place.settings.keys / "log.key").read_bytes())
+        done = replay.run(back.settings, source, (), disclosures)
+        assert (done.size, done.key_lists) == (answer.size, key_lists)
+    assert done.private == 0
+    assert remelt("audit", *back.options).status == 0
+    ledger = back.open(writing=True)
+    plant.accept(ledger, plant.receipt("HF01/AFTER"))
+    assert len(ledger.verifiers) == 2
+
+
+@SQLITE_ONLY
+def test_what_is_not_of_an_entry_is_not_kept_with_it(history: History, back: Place) -> None:
+    n = history.before
+    before = head_of(back)
+    text = jose.b64url(encoding.canonical(["c2FsdA", "name", "Another Co."]))
+    with pytest.raises(LedgerError) as caught:
+        replay.run(back.settings, memory(history.files), (), {n: [text]})
+    assert caught.value.code == "FIELD_INVALID"
+    assert head_of(back) == before
+
+
+def test_the_private_fields_of_dossiers_are_found(tmp_path: Path) -> None:
+    log, issued = harness.smelter(1)
+    (tmp_path / "one.json").write_bytes(log.dossier(issued))
+    path = str(tmp_path / "one.json")
+    found = monitoring._disclosures([path, path])
+    assert found
+    assert found.items() <= log.disclosures.items()
