@@ -96,6 +96,7 @@ class Auditor:
     stopping: bool = False
     changed: threading.Condition = field(default_factory=threading.Condition)
     thread: threading.Thread | None = None
+    past: alone.Past | None = None
 
     def judge(
         self, origin: str, seen: checkpoint.Checkpoint, opened: note.Note
@@ -189,9 +190,11 @@ class Auditor:
         if auditor_evidence.kept(self.directory) or not self._fetch(shown):
             return
         *_, read = self._mirror()
-        size, many = shown.said.size, shown.said.size - self.size >= PARALLEL_MIN
-        opened = functools.partial(past_of, self.directory / MIRROR, read.size, read.root)
-        processes = self.processes if many else 1
+        size, processes = shown.said.size, 1
+        opened = functools.partial(self._kept_past, Bundles(read))
+        if size - self.size >= PARALLEL_MIN:
+            processes = self.processes
+            opened = functools.partial(past_of, self.directory / MIRROR, read.size, read.root)
         with remote_audit.answers(opened, self.size, size, processes, "spawn") as found:
             try:
                 for seen, wrong in found:
@@ -202,6 +205,13 @@ class Auditor:
                         return
             except alone.Unread as error:
                 raise error.as_error() from error
+
+    def _kept_past(self, bundles: Bundles) -> alone.Past:
+        """The past of this process: what it keeps stays true as the log grows."""
+        if self.past is None:
+            self.past = alone.Past(bundles.entry)
+        self.past.read = bundles.entry
+        return self.past
 
     def _found(self, finding: Finding, other: int | None, read: Tree, shown: Shown) -> None:
         auditor_evidence.keep_finding(

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from api import cli
 from ledger import alone, auditor, entry, mirror, remote_audit, tilesource
 from ledger.errors import CorruptError, LedgerError
 from ledger.store import audited
@@ -153,7 +154,8 @@ def test_a_disk_that_forgets_is_no_fault_of_the_log(
     source, state = shown.write(smelter, tmp_path / "log", smelter.leaves[:256]), tmp_path / "state"
     with auditing(smelter, source, state) as made:
         assert ask(made, smelter, smelter.leaves[:256]) is None
-        shown.write(smelter, source)
+    shown.write(smelter, source)
+    with auditing(smelter, source, state) as made:  # which remembers no entry
         bundle = state / "mirror/tile/entries/000"
         whole = bundle.read_bytes()
         bundle.write_bytes(whole.replace(b"HEFEI", b"HEFEJ", 1))
@@ -425,3 +427,24 @@ def test_what_is_asked_of_the_mirror_is_kept_for_a_while(
     for n in (0, 280, 3, 1, 255, 256):
         assert bundles.entry(n) == smelter.leaves[n]
         assert len(bundles.kept) == 1
+
+
+# The command.
+
+
+def test_a_witness_that_audits_must_know_where_each_log_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = harness.yard().signer, harness.log_signer("other.example/log")
+    both_logs = tmp_path / "logs.txt"
+    both_logs.write_text(f"log {one.verifier.vkey} https://a.example\nlog {two.verifier.vkey}\n")
+    command = ["witness", "--dir", str(tmp_path / "w"), "--name", "witness.example/w", "--audit"]
+    for more, said in (
+        (["--log", one.verifier.vkey], f"no address to read {one.name} at"),
+        (["--logs", str(both_logs)], "no address to read other.example/log at"),
+        (["--logs", str(both_logs), "--url", "https://b.example"], "no address to read other"),
+        (["--log", one.verifier.vkey, "--url", "ftp://a.example"], "no web address"),
+        (["--log", one.verifier.vkey, "--url", "http://a.example", "--api-key", "k"], "https only"),
+    ):
+        assert cli.main([*command, *more]) == 1, more
+        assert said in capsys.readouterr().err, more
