@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from ledger import clock, entry
+from ledger import clock, entry, witnesses
 from ledger.book import bodies, crockford, lines, mass, state
 from ledger.book import totals as totals_
 from ledger.certificate import policy as policies
@@ -269,8 +269,16 @@ def sees(ledger: Ledger, party: str, key: str) -> bool:
 
 
 def policy_file(ledger: Ledger) -> bytes:
-    """The policy of somebody who trusts this log's present keys: a starting point for buyers."""
+    """The policy of somebody who trusts this log's present keys: a starting point for buyers.
+
+    The witnesses that the log asks stand in it as remarks: whom to trust is not the log's to say.
+    """
     with engines.reading(ledger.engine) as connection:
         opened = entry.parse(entries.read_leaf(connection, ledger.log_id, 0))
-    trusted = policies.Policy((policies.Log(ledger.verifier, ""),), (opened.jws.kid,))
-    return policies.format_policy(trusted)
+    logs = tuple(policies.Log(signer.verifier) for signer in ledger.sequencer.signers)
+    asked = witnesses.read(ledger.settings).policy.witnesses
+    rows = [f"# witness {made.name} {made.vkey} {made.url}\n" for made in asked]
+    if rows:
+        rows.insert(0, "# This log asks these to cosign. Whom of them you trust is yours to say:\n")
+    policy = policies.format_policy(policies.Policy(logs, (opened.jws.kid,)))
+    return policy + "".join(rows).encode("utf-8", "surrogateescape")

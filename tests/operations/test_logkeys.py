@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from ledger import keys, logkeys, rotation, statements
+from ledger import keys, logkeys, reports, rotation, statements
+from ledger.certificate import policy
 from ledger.errors import LedgerError
 from ledger.store import engine as engines
 from ledger.store import entries
-from ledger.tlog import checkpoint, note
+from ledger.tlog import checkpoint, cosignature, note
 from tests.operations.conftest import Place, Run
 from tests.store import plant
 
@@ -135,3 +136,19 @@ def test_a_list_that_is_not_the_one_of_the_entry_is_refused(place: Place, wrong:
     with pytest.raises(LedgerError) as caught:
         logkeys.listed(signed.event, [d.text for d in signed.disclosures])
     assert caught.value.code == "NOTE_INVALID"
+
+
+def test_the_policy_for_buyers_names_the_keys_that_sign_and_remarks_on_witnesses(
+    place: Place, remelt: Run
+) -> None:
+    assert remelt("logkey", "add", *place.options).status == 0
+    seed = cosignature.key_from_seed("witness.example/w1", cosignature.ED25519, bytes(range(32)))
+    line = f"witness w1 {seed.cosigner.vkey} https://witness.example\n"
+    (place.data / "witnesses.txt").write_text(line)
+    data = reports.policy_file(place.open())
+    found = policy.parse(data)
+    assert [log.verifier.vkey for log in found.logs] == [
+        row["vkey"] for row in listed(remelt, place)
+    ]
+    assert f"# {line}".encode() in data
+    assert not found.witnesses
