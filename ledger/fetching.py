@@ -108,15 +108,21 @@ def _check_address(where: str, api_key: str) -> tuple[str, str]:
     if api_key and _API_KEY.fullmatch(api_key) is None:
         raise _parameter("api_key", "", "no API key", "printable ASCII such as rmk_…")
     if api_key and parts.scheme == "http" and not is_loopback(host):
-        raise _parameter("url", where, "an API key goes over https only", "https://…")
+        hint = "leave the key out (--api-key, REMELT_API_KEY) where everybody may read"
+        raise _parameter("url", where, "an API key goes over https only", "https://…", hint)
     return where.rstrip("/"), host
 
 
-def _parameter(name: str, value: str, wrong: str, want: str) -> FormatError:
+def _parameter(name: str, value: str, wrong: str, want: str, hint: str = "") -> FormatError:
     value = re.sub("//[^/]*@", "//", value)  # a password may stand there
     shown = f": {value[:200]!r}" if value else ""
     return FormatError(
-        "PARAMETER_INVALID", f"{name}: {wrong}{shown}, want {want}", field=name, value=value
+        "PARAMETER_INVALID",
+        f"{name}: {wrong}{shown}, want {want}",
+        field=name,
+        value=value,
+        hint=hint
+        or "an API key is an option of its own; the address is what stands before /checkpoint",
     )
 
 

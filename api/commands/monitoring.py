@@ -137,13 +137,11 @@ def _look(arguments: argparse.Namespace, made: monitor.Monitor, told: set[monito
         for signed in fork.notes:
             _tell(arguments, {"level": "fork", "note": signed.decode()}, f"\n{signed.decode()}")
         raise
-    top = made.kept.top
+    top, proven = made.kept.top, len(made.kept.seen) - len(made.kept.waiting)
     if arguments.once and top is not None:
         shown = {"level": "ok", "origin": top.said.origin, "size": top.said.size,
-                 "root": top.said.root.hex(), "checkpoints": len(made.kept.seen)}  # fmt: skip
-        text = (
-            f"{top.said.origin}: {top.said.size} entries, {len(made.kept.seen)} checkpoints agree"
-        )
+                 "root": top.said.root.hex(), "checkpoints": proven}  # fmt: skip
+        text = f"{top.said.origin}: {top.said.size} entries; checkpoints of one history: {proven}"
         _tell(arguments, shown, text)
     if levels & {"alarm", "look"}:
         return 1

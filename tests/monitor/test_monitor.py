@@ -368,7 +368,7 @@ def test_the_command_tells_in_lines_and_by_its_exit_status(
             return status, out.splitlines(), err
 
         status, out, _ = run("--api-key", "rmk_key")
-        assert (status, out) == (0, [f"{logs.ORIGIN}: 300 entries, 1 checkpoints agree"])
+        assert (status, out) == (0, [f"{logs.ORIGIN}: 300 entries; checkpoints of one history: 1"])
         assert {key for _, key in web.asked} == {"Bearer rmk_key"}
         assert {key for _, key in other.asked} == {""}
         status, out, _ = run("--max-age", "1h", "--json")

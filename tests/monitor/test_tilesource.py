@@ -186,6 +186,7 @@ def refused_parameter(call: Callable[[], object]) -> LedgerError:
     with pytest.raises(LedgerError) as caught:
         call()
     assert caught.value.code == "PARAMETER_INVALID"
+    assert caught.value.hint
     return caught.value
 
 
