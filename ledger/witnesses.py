@@ -22,6 +22,9 @@ from ledger.tlog import cosignature, note, tree, witness
 NAME: Final = "witnesses.txt"
 TIMEOUT_S: Final = 1.0
 _NAME_MAX: Final = 255
+# A note has at most 100 lines and 64 KiB, and the log's own lines are in it too.
+_LISTED_MAX: Final = 90
+_LINES_MAX_BYTES: Final = 48 << 10
 # Nothing compressed: what is unpacked has no limit.
 _HEADERS: Final = {"User-Agent": "remelt", "Accept-Encoding": "identity"}
 _TEXT: Final = {"Content-Type": witness.TEXT_TYPE}
@@ -67,7 +70,20 @@ def read(settings: Settings) -> Witnesses:
         raise FormatError(
             error.code, f"{path}: {error.message}", field=error.field, hint=error.hint
         ) from None
-    return Witnesses(found, tuple(_listed(known) for known in found.witnesses))
+    listed = tuple(_listed(known) for known in found.witnesses)
+    if len(listed) > _LISTED_MAX or sum(map(_line_bytes, listed)) > _LINES_MAX_BYTES:
+        raise FormatError(
+            "POLICY_INVALID", f"{path}: {len(listed)} witnesses are too many for one note",
+            field=NAME, hint=f"at most {_LISTED_MAX}, and {_LINES_MAX_BYTES} bytes of cosignatures "
+            "together: those of ML-DSA-44 have 3,300 each",
+        )  # fmt: skip
+    return Witnesses(found, listed)
+
+
+def _line_bytes(listed: Listed) -> int:
+    """The longest cosignature line by this key, about."""
+    signature = 2_420 if listed.cosigner.algorithm == cosignature.ML_DSA_44 else 64
+    return len(listed.cosigner.name.encode()) + (12 + signature) * 4 // 3 + 16
 
 
 def _listed(known: policy.Witness) -> Listed:

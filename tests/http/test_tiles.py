@@ -180,7 +180,10 @@ def test_what_is_asked_besides_is_refused(door: Door, size: int) -> None:
         for whole in (path, PREFIX + path):
             refused(auditor(door, f"{whole}?width=3"), "PARAMETER_INVALID", "width")
     for method in ("POST", "PUT", "DELETE", "PATCH"):
-        refused(door.client().request(method, "/checkpoint"), "METHOD_NOT_ALLOWED")
+        for path in ("/checkpoint", f"{PREFIX}/checkpoint", f"{PREFIX}/tile/0/000"):
+            answer = door.client().request(method, path)
+            refused(answer, "METHOD_NOT_ALLOWED")
+            assert answer.headers["allow"] == "GET, HEAD"
 
 
 def test_a_refusal_can_be_read_from_anywhere(door: Door, size: int) -> None:

@@ -46,11 +46,9 @@ class Witness:
 def witnessing(directory: Path, verifier: note.Verifier) -> Iterator[Witness]:
     name = f"witness.example/{directory.name}"
     with served(directory, "--name", name, "--log", verifier.vkey) as found:
-        assert found.process.stdout is not None
-        line = ""
-        while not line.startswith("witness "):
-            line = found.process.stdout.readline()
-        yield Witness(directory, found, line)
+        printed = found.output.read_text(encoding="utf-8")
+        (line,) = [line for line in printed.splitlines() if line.startswith("witness ")]
+        yield Witness(directory, found, f"{line}\n")
 
 
 @dataclass

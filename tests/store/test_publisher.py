@@ -578,6 +578,33 @@ def test_a_bad_list_is_refused_by_line(ledger: Ledger, text: str, said: str) -> 
 
 
 @SQLITE_ONLY
+@pytest.mark.parametrize(
+    ("algorithm", "most"), [(cosignature.ED25519, 90), (cosignature.ML_DSA_44, 15)]
+)
+def test_a_list_whose_cosignatures_no_note_can_hold_is_refused(
+    ledger: Ledger, algorithm: int, most: int
+) -> None:
+    keys = [
+        cosignature.key_from_seed(f"witness.example/w{n}", algorithm, n.to_bytes(32, "big"))
+        for n in range(most + 1)
+    ]
+    lines = [f"witness w{n} {k.cosigner.vkey} https://w.example/{n}" for n, k in enumerate(keys)]
+    path = ledger.settings.data / witnesses.NAME
+    path.write_text("\n".join(lines[:most]))
+    known = witnesses.read(ledger.settings)
+    with engines.reading(ledger.engine) as connection:
+        signed = entries.read_checkpoint(connection, ledger.log_id, plant.SIZE).encode()
+    text = note.parse_note(signed).text
+    made = [
+        cosignature.parse_cosignature(cosignature.cosign(text, key, 2**40)) for key in keys[:most]
+    ]
+    assert len(publish.merge(signed, None, made)[1]) == len(known.listed) == most
+    path.write_text("\n".join(lines))
+    with pytest.raises(FormatError, match="too many"):
+        witnesses.read(ledger.settings)
+
+
+@SQLITE_ONLY
 def test_a_list_that_is_no_file_is_refused(ledger: Ledger) -> None:
     (ledger.settings.data / witnesses.NAME).mkdir()
     with pytest.raises(RuleError, match="cannot be read"):
