@@ -22,6 +22,8 @@ from ledger.tlog import checkpoint
 from ledger.witnesses import Listed, Witnesses
 
 EVIDENCE: Final = "evidence"
+# The state of a witness that proved one: every process stops then.
+FORK: Final = "fork"
 # Refusals that say: going on would be, or there is, a fork.
 PROOFS: Final = frozenset({"BACKUP_OLD", "PROOF_INVALID"})
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9.-]+")
@@ -36,6 +38,16 @@ def ahead(listed: Listed, size: int, head: entries.Head) -> RuleError:
         value=head.size,
         hint="entries written on top of it would be a fork, signed by you: make the log whole with "
         f"`remelt replay`; if the witness is wrong, take it out of {witnesses.NAME}",
+    )
+
+
+def forked(listed: Listed) -> ProofError:
+    """The refusal of a log of which a witness shows another history."""
+    return ProofError(
+        "PROOF_INVALID",
+        f"witness {listed.name} contradicts this log, with a checkpoint that the log signed",
+        field="root",
+        hint=f"one of the two is a fork, and both are signed; they are kept in {EVIDENCE}/",
     )
 
 

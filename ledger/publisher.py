@@ -114,8 +114,9 @@ class Publisher:
             for listed in self.known.listed:
                 state = view.states.get(listed.key) if view else None
                 kept = state or State(listed.key, listed.name)
-                # What lay ahead was asked again before this server started.
-                kept = replace(kept, name=listed.name, size=min(kept.size, size))
+                # What stopped the last server was asked again before this one started.
+                kind = "" if kept.kind == disputes.FORK else kept.kind
+                kept = replace(kept, name=listed.name, size=min(kept.size, size), kind=kind)
                 published.write_states(connection, log_id, [kept])
             if view is not None and view.published is None:
                 self._note(view.head)
@@ -130,7 +131,7 @@ class Publisher:
         if view is None:
             return
         self._note(view.head)
-        if self.ledger.sequencer.fatal is not None or self._is_behind(view):
+        if self.ledger.sequencer.fatal is not None or self._is_disputed(view):
             return
         due = publish.plan(
             view, self.known.listed, self._resting(), now_ms=now_ms,
@@ -147,14 +148,15 @@ class Publisher:
             highwater.raise_to(self.ledger.settings, head)
             self._noted = head.size
 
-    def _is_behind(self, view: publish.View) -> bool:
-        """Whether a witness, asked by whichever process, has seen more than there is here."""
+    def _is_disputed(self, view: publish.View) -> bool:
+        """Whether a witness, asked by whichever process, has seen more, or something else."""
         for listed in self.known.listed:
             state = view.states.get(listed.key)
-            if state is not None and state.size > view.head.size:
+            if state is not None and state.kind == disputes.FORK:
+                self._end(disputes.forked(listed))
+            elif state is not None and state.size > view.head.size:
                 self._end(disputes.ahead(listed, state.size, view.head))
-                return True
-        return False
+        return self.ledger.sequencer.fatal is not None
 
     def _end(self, error: LedgerError) -> None:
         self.ledger.sequencer.fatal = error
@@ -240,12 +242,14 @@ class Publisher:
             answer = self._understood(said)
             before = view.states.get(listed.key, State(listed.key, listed.name))
             self._rest(listed, answer)
+            proven = False
             if answer.kind in ("ahead", "conflict"):
-                await self._dispute(client, view, listed, answer)
+                proven = await self._dispute(client, view, listed, answer)
             elif (before.kind, before.why) != (answer.kind, answer.why):
                 level = logging.INFO if answer.kind == "cosigned" else logging.WARNING
                 _LOGGER.log(level, "witness %s: %s: %s", listed.name, answer.kind, answer.why)
-            changed.append(publish.after(before, answer, view.head.size, now_ms))
+            state = publish.after(before, answer, view.head.size, now_ms)
+            changed.append(replace(state, kind=disputes.FORK) if proven else state)
             understood.append((listed, answer))
         self._put_up(view, publish.cosignatures(understood), changed, now_ms)
 
@@ -288,8 +292,11 @@ class Publisher:
 
     async def _dispute(
         self, client: httpx.AsyncClient, view: publish.View, listed: Listed, answer: witness.Answer
-    ) -> None:
-        """Keep both sides as evidence; stop writing if it is shown that there is a second log."""
+    ) -> bool:
+        """Keep both sides as evidence, and stop writing where there is a second log.
+
+        True if the log's own signature proves that, over what the witness contradicts.
+        """
         theirs, _ = await witnesses.shown(client, listed, self.ledger.origin)
         paths = disputes.keep_evidence(self.ledger, listed, view.signed, theirs)
         _LOGGER.error(
@@ -302,8 +309,10 @@ class Publisher:
             if error.code not in disputes.PROOFS:
                 raise
             self._end(error)
-        if answer.kind == "ahead" and self.ledger.sequencer.fatal is None:
+            return answer.kind == "conflict"
+        if answer.kind == "ahead":
             self._end(disputes.ahead(listed, answer.size or 0, view.head))
+        return False
 
 
 def _lasts(left_ms: int) -> bool:

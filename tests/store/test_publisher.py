@@ -475,6 +475,7 @@ def test_a_witness_that_saw_more_stops_writing_in_every_process(
 @SQLITE_ONLY
 def test_a_witness_that_shows_another_history_signed_by_us_stops_writing(world: NewWorld) -> None:
     made = world(1)
+    other = made.another()
     made.grow("A")
     made.step()
     one = made.tinies[0]
@@ -483,9 +484,15 @@ def test_a_witness_that_shows_another_history_signed_by_us_stops_writing(world: 
     one.shows = checkpoint.sign_checkpoint(fork, made.ledger.sequencer.signers)
     made.grow("B")
     made.step()
-    assert made.state(one).kind == "conflict"
+    assert made.state(one).kind == disputes.FORK
     assert "had another root" in stopped(made, "PROOF_INVALID").message
     assert one.shows in made.evidence()
+    made.step(other)
+    assert other.ledger.sequencer.fatal is not None
+    assert other.ledger.sequencer.fatal.code == "PROOF_INVALID"
+    plant.close(other.ledger)
+    made.publisher.begin()  # as a server does that was told by all witnesses that all is well
+    assert made.state(one).kind == ""
 
 
 @SQLITE_ONLY
