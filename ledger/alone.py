@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from ledger import entry
-from ledger.book import bodies, fold, jose, rules, state
-from ledger.errors import LedgerError, ProofError
+from ledger.book import bodies, encoding, fold, jose, rules, state
+from ledger.errors import FormatError, LedgerError, ProofError
 from ledger.tlog import tree
 
 Read = Callable[[int], bytes]
@@ -34,7 +34,7 @@ _UNREADABLE: Final = (AssertionError, AttributeError, LookupError, TypeError, Va
 
 
 class Unread(Exception):
-    """An entry could not be had, for the reason told: that says nothing of the log.
+    """An entry could not be had or judged, for the reason told: that says nothing of the log.
 
     No LedgerError, so that nobody takes it for a finding. args: code, message, hint.
     """
@@ -150,10 +150,29 @@ def check(n: int, leaf: bytes, past: Past) -> Seen:
     Raises LedgerError, mostly ProofError ENTRY_DIFFERS naming account, line or read; and Unread.
     """
     try:
-        return _check(n, entry.parse(leaf), entry.leaf_hash(leaf), past)
+        return _check(n, _parsed(n, leaf), entry.leaf_hash(leaf), past)
     except _UNREADABLE as error:
         what = f"cannot be read: {type(error).__name__}: {error}"
         raise _wrong(n, what[:200], "leaf") from error
+
+
+def _parsed(n: int, leaf: bytes) -> entry.Entry:
+    try:
+        return entry.parse(leaf)
+    except FormatError as error:
+        if _is_newer(leaf):
+            what = f"entry {n} is of a later version than {entry.VERSION}, which is known here"
+            raise Unread(error.code, what, "audit it with a newer release") from error
+        raise
+
+
+def _is_newer(leaf: bytes) -> bool:
+    """Whether rules that are not known here may have made the entry: then it is not judged."""
+    try:
+        version = encoding.decode_object(leaf).get("v")
+    except FormatError:
+        return False
+    return type(version) is int and version > entry.VERSION
 
 
 def _check(n: int, found: entry.Entry, leaf_hash: bytes, past: Past) -> Seen:

@@ -252,6 +252,18 @@ def test_an_entry_that_is_wrong_by_itself_is_refused(tmp_path: Path) -> None:
         convinces(tmp_path / "state/evidence", log, 4)
 
 
+def test_an_entry_of_later_rules_is_neither_cosigned_nor_held_against_the_log(
+    tmp_path: Path,
+) -> None:
+    log = harness.yard()
+    leaves = both.chained(log.leaves, {3: both.put("v", to=2)})
+    with auditing(log, shown.write(log, tmp_path / "log", leaves), tmp_path / "state") as made:
+        answer = ask(made, log, leaves)
+        assert answer is not None
+        assert (answer.status, made.refused) == (429, "")
+    assert not (tmp_path / "state/evidence").exists()
+
+
 @pytest.mark.parametrize("sizes", [(6, 7), (7, 6), (6, 6)])
 def test_a_log_with_two_histories_is_refused_with_both_checkpoints(
     tmp_path: Path, sizes: tuple[int, int]
