@@ -121,6 +121,7 @@ STORY: Final[list[tuple[str, str, str, dict[str, Any], Any]]] = [
     ("what is published", "GET /checkpoint", "", {}, None),
     ("keys of the log", "GET /v1/log/keys", "", {}, None),
     ("entry 3 is in the log", "GET /v1/log/proof/inclusion", "", {"n": 3, "size": 5}, None),
+    ("the same as a file", "GET /v1/log/proof/{n}.tlog-proof", "", {"n": 3}, None),
     ("nothing was changed", "GET /v1/log/proof/consistency", "", {"from": 3, "to": 5}, None),
     ("all lists", "GET /v1/vocabulary", "", {"Accept-Language": "en"}, None),
     ("origins", "GET /v1/vocabulary/{list}", "", {"list": "origins"}, None),

@@ -94,8 +94,9 @@ def log_of(place: Place) -> tuple[Any, ...]:
     assert serial is not None
     data = dossiers.make(ledger, serial)
     assert verify.verify(data, policy.parse(reports.policy_file(ledger))).status == 0
+    stored = plant.stored(ledger)
     place.close()
-    return head, plant.stored(ledger), data
+    return head, stored, data
 
 
 def test_without_yes_it_says_what_would_go_and_touches_nothing(used: Place, remelt: Run) -> None:
