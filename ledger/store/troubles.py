@@ -84,9 +84,16 @@ _TROUBLES: Final = (
     ),
     Trouble(
         "",
-        r"disk I/O error|unable to open database file",
+        r"unable to open database file",
         "NOT_READY",
-        "the file of the database cannot be opened, read or written",
+        "the file of the database cannot be opened",
+        f"{_INIT}; if there is one: may this user use the directory, and is its disk there?",
+    ),
+    Trouble(
+        "",
+        r"disk I/O error",
+        "NOT_READY",
+        "the file of the database cannot be read or written",
         "look at the disk, and at who may use the directory; nothing that was acknowledged is lost",
     ),
     Trouble(
