@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from ledger import entry
+from ledger import dossiers, entry, rotation
+from ledger.service import Ledger
 from ledger.store import engine as engines
-from ledger.store import tables
+from ledger.store import entries, published, tables
 from tests.operations.conftest import Place, Run
+from tests.store import plant
 
 
 @pytest.fixture
@@ -108,3 +111,59 @@ def test_a_proof_of_nothing_is_refused(place: Place, remelt: Run, wrong: list[st
     said = remelt("proof", *wrong, *place.options)
     assert (said.status, said.out) == (1, "")
     assert said.err.startswith("remelt: error: ")
+
+
+def put_up(ledger: Ledger, size: int) -> str:
+    """Publish the stored checkpoint of a size."""
+    with engines.writing(ledger.engine) as connection:
+        text = entries.read_checkpoint(connection, ledger.log_id, size)
+        before = published.read(connection, ledger.log_id, lock=True)
+        after = published.Published(size, text, 1, True)
+        assert published.write(connection, ledger.log_id, before, after)
+    return text
+
+
+def test_a_dossier_waits_for_the_witnesses_and_not_for_ever(place: Place) -> None:
+    ledger = place.open()
+    head = ledger.head().size
+    with engines.reading(ledger.engine) as connection:
+        c = tables.checkpoints.c
+        sizes = list(connection.execute(select(c.size).order_by(c.size)).scalars())
+    old, n = sizes[-2], head - 1
+    put_up(ledger, old)
+    with engines.writing(ledger.engine) as connection:
+        published.write_states(connection, ledger.log_id, [published.State("key", "W1")])
+    dossiers.await_published(ledger, n, 0.2)
+    with engines.reading(ledger.engine) as connection:
+        assert dossiers.checkpoint_over(connection, ledger.log_id, n)[0] == head
+        assert dossiers.checkpoint_over(connection, ledger.log_id, old - 1)[0] == old
+    publisher = threading.Timer(0.3, put_up, (ledger, head))
+    publisher.start()
+    dossiers.await_published(ledger, n, 60)
+    publisher.join()
+    with engines.reading(ledger.engine) as connection:
+        assert dossiers.checkpoint_over(connection, ledger.log_id, 0)[0] == head
+    place.close()
+
+
+def test_a_dossier_shows_how_the_keys_of_the_log_changed(
+    place: Place, remelt: Run, serial: str, tmp_path: Path
+) -> None:
+    """Bought under the old key, or the new one: either policy verifies it, whatever the budget."""
+    old = (place.data / "policy.txt").read_text()
+    assert remelt("logkey", "add", *place.options).status == 0
+    ledger = place.open(writing=True)
+    n = ledger.head().size - 1
+    plant.accept(ledger, plant.receipt("HF01/LATER"))  # both keys sign from here on
+    with engines.reading(ledger.engine) as connection:
+        (_, new) = (key.vkey for key in rotation.known(connection, ledger.log_id))
+    place.close()
+    file = tmp_path / "made.json"
+    assert remelt("dossier", serial, "--budget", "1kB", "--out", file, *place.options).status == 0
+    (text,) = json.loads(file.read_text())["disclosures"][str(n)]
+    assert entry.disclosure(text).name == "log_keys"
+    lines = [f"log {new}" if line.startswith("log ") else line for line in old.split("\n")]
+    for number, policy in enumerate((old, "\n".join(lines))):
+        (tmp_path / f"{number}.txt").write_text(policy)
+        said = remelt("verify", file, "--policy", tmp_path / f"{number}.txt")
+        assert said.status == 0, said.out + said.err
