@@ -195,7 +195,8 @@ class Auditor:
         if size - self.size >= PARALLEL_MIN:
             processes = self.processes
             opened = functools.partial(past_of, self.directory / MIRROR, read.size, read.root)
-        with remote_audit.answers(opened, self.size, size, processes, "spawn") as found:
+        starts = range(self.size, size, remote_audit.CHUNK)
+        with remote_audit.answers(opened, starts, size, processes, "spawn") as found:
             try:
                 for seen, wrong in found:
                     finding, other = self._take(seen, wrong)

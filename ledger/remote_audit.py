@@ -22,7 +22,7 @@ import tempfile
 import threading
 from array import array
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -49,7 +49,7 @@ IN_MEMORY_MAX: Final = 1_000_000
 """Entries whose names are kept in memory; those of longer logs go to a file."""
 
 T = TypeVar("T")
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[int, int], None]
 Answer = tuple[list[alone.Seen], Finding | None]
 Opened = Callable[[], alone.Past]
 
@@ -70,7 +70,7 @@ def run(
     source: Source,
     policy: policies.Policy,
     processes: int = 1,
-    progress: Progress = lambda what, done, size: None,
+    progress: Progress = lambda done, size: None,
 ) -> Report:
     """Audit the log that a source shows. What is wrong with the log is reported, not raised.
 
@@ -80,9 +80,11 @@ def run(
     signed = source.checkpoint()
     head = mirror.open_signed(signed, [known.verifier for known in policy.logs])  # 1
     cosigned = _cosigned(signed, policy)
-    with Spool.temporary() as spool:
-        _fetch(source, head, spool, progress)  # 2
-        finding = _judge(spool, head, policy, processes, progress)
+    with (
+        Spool.temporary() as spool,
+        contextlib.closing(_fetched(source, head, spool)) as starts,  # 2
+    ):
+        finding = _judge(spool, starts, head, policy, processes, progress)  # 3, 4, 5
     met = policies.satisfied(policy, cosigned)
     return Report(head.origin, head.size, head.root, finding, cosigned, met)
 
@@ -150,15 +152,22 @@ def _write(handle: int, content: bytes) -> None:
         rest = rest[os.write(handle, rest) :]
 
 
-def _fetch(source: Source, head: checkpoint.Checkpoint, spool: Spool, progress: Progress) -> None:
-    """Step 2. Bundles come a few at a time, and are written in their order."""
-    read, end, done = Tree(source, head.size, head.root), 0, 0
+def _fetched(
+    source: Source, head: checkpoint.Checkpoint, spool: Spool
+) -> Generator[int, None, None]:
+    """Step 2. Yield where each piece of work starts, as soon as its entries are in the spool.
+
+    Bundles come a few at a time, and are written in their order.
+    """
+    read, end, done, start = Tree(source, head.size, head.root), 0, 0, 0
     bundles = range(-(-head.size // tiles.WIDTH))
     with ThreadPoolExecutor(FETCHES, "fetch") as pool:
         for leaves in in_order(pool, read.bundle, bundles, FETCHES * AHEAD):
             end = spool.extend(leaves, end)
             done += len(leaves)
-            progress("fetched", done, head.size)
+            while start < done and (start + CHUNK <= done or done == head.size):
+                yield start
+                start += CHUNK
 
 
 def in_order(
@@ -226,14 +235,14 @@ def _check(end: int, start: int) -> Answer:
 
 @contextlib.contextmanager
 def answers(
-    opened: Opened, start: int, end: int, processes: int, method: str = "fork"
+    opened: Opened, starts: Iterable[int], end: int, processes: int, method: str = "fork"
 ) -> Iterator[Iterator[Answer]]:
-    """What `check_chunk` says of entries start..end, piece by piece in their order.
+    """What `check_chunk` says of the entries from each of `starts` on, up to `end`, in that order.
 
     opened: makes the past, in each process anew. method: how processes begin; "spawn" where this
-    one has threads. Raises alone.Unread, and CorruptError INTERNAL_ERROR if a process dies.
+    one has threads. They have begun before `starts` is asked for anything.
+    Raises alone.Unread, and CorruptError INTERNAL_ERROR if a process dies.
     """
-    starts = range(start, end, CHUNK)
     if processes == 1:
         past = opened()
         yield (check_chunk(past, at, min(at + CHUNK, end)) for at in starts)
@@ -241,6 +250,7 @@ def answers(
     context = multiprocessing.get_context(method)
     pool = ProcessPoolExecutor(processes, context, _begin, (opened,))
     try:
+        pool.submit(int)
         yield in_order(pool, functools.partial(_check, end), starts, processes * AHEAD)
     except BrokenProcessPool as error:
         raise CorruptError(
@@ -261,6 +271,7 @@ def _spooled(spool: Spool) -> alone.Past:
 
 def _judge(
     spool: Spool,
+    starts: Iterable[int],
     head: checkpoint.Checkpoint,
     policy: policies.Policy,
     processes: int,
@@ -269,7 +280,7 @@ def _judge(
     """The first finding."""
     lists: set[str] = set()
     done, opened = 0, functools.partial(_spooled, spool)
-    with _taking(head) as take, answers(opened, 0, head.size, processes) as found:
+    with _taking(head) as take, answers(opened, starts, head.size, processes) as found:
         try:
             for seen, wrong in found:
                 wrong = take(seen) or wrong
@@ -277,7 +288,7 @@ def _judge(
                     return wrong
                 lists |= _key_lists(spool, seen)
                 done += len(seen)
-                progress("audited entries", done, head.size)
+                progress(done, head.size)
         except alone.Unread as error:
             raise error.as_error() from error
     return _check_opening(entry.parse(spool.read(0)), policy, lists) if head.size else None

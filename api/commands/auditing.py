@@ -58,11 +58,7 @@ def _unreadable(wrong: str, hint: str) -> int:
 def audit_remote(arguments: argparse.Namespace) -> int:
     policy = read_policy(arguments.policy)
     api_key = arguments.api_key or settings.value("REMELT_API_KEY")
-    shown: dict[str, output.Progress] = {}
-
-    def progress(what: str, done: int, size: int) -> None:
-        shown.setdefault(what, output.Progress(what))(done, size)
-
+    progress = output.Progress("audited entries")
     with contextlib.closing(tilesource.open_source(arguments.url, api_key)) as source:
         report = remote_audit.run(source, policy, arguments.processes or 1, progress)
     if arguments.json:
