@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -228,6 +230,15 @@ def test_a_cosignature_that_does_not_verify_refuses_the_checkpoint(tmp_path: Pat
     with pytest.raises(LedgerError) as raised:
         audited(log, directory)
     assert raised.value.code == "SIGNATURE_INVALID"
+
+
+def test_a_process_that_dies_ends_the_audit_and_clears_nobody() -> None:
+    dying = functools.partial(os._exit, 1)
+    with (
+        pytest.raises(CorruptError, match="a process ended before its work was done"),
+        remote_audit.answers(dying, range(0, 1000, 100), 1000, 2) as found,
+    ):
+        next(found)
 
 
 # The command.
