@@ -142,10 +142,12 @@ def load(data: str | None = None, database: str | None = None) -> Settings:
         value("REMELT_LOG_FORMAT") or "auto",
         (value("REMELT_ACCESS_LOG") or "on") == "on",
         value("REMELT_PROXIES"),
-        *(_number(f"REMELT_RATE_{what}") for what in ("READS", "EVENTS", "VISITS")),
-        value("REMELT_ENTRIES") or "private",
-        _number("REMELT_PUBLISH_GAP_MS", 100),
-        _number("REMELT_PUBLISH_IDLE_S", 10),
+        rate_reads=_number("REMELT_RATE_READS"),
+        rate_events=_number("REMELT_RATE_EVENTS"),
+        rate_visits=_number("REMELT_RATE_VISITS"),
+        entries=value("REMELT_ENTRIES") or "private",
+        publish_gap_ms=_number("REMELT_PUBLISH_GAP_MS", 100),
+        publish_idle_s=_number("REMELT_PUBLISH_IDLE_S", 10),
     )
 
 

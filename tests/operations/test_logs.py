@@ -409,7 +409,7 @@ def test_readyz_tells_why_not(tmp_path: Path, spoil: Break, name: str, said: str
     with serving(tmp_path / "data") as server:
         whole = server.client.get("/readyz").json()
         assert [c["name"] for c in whole["checks"]] == [
-            "writer", "disk", "database", "tables", "clock",
+            "writer", "disk", "database", "tables", "clock", "published",
         ]  # fmt: skip
         with spoil(server.data):
             shown = not_ready(server)
