@@ -2,7 +2,7 @@
 
     HAMMER_SECONDS   how long writers and readers work, for each database        600 long, 4 short
     FAULTS_ROUNDS    processes killed, for each kind                             200 long, 3 short
-    FAULTS_SCHEDULES random schedules of the writer                       10,000 long, 200 short
+    FAULTS_SCHEDULES random schedules of the writer                       10,000 long, 120 short
     FAULTS_SEED      of every random choice                             printed; 1 in the short form
 
 FAULTS=long asks for the long form.
@@ -23,7 +23,7 @@ def amount(name: str, long: int, short: int) -> int:
 
 SECONDS: Final = amount("HAMMER_SECONDS", 600, 4)
 ROUNDS: Final = amount("FAULTS_ROUNDS", 200, 3)
-SCHEDULES: Final = amount("FAULTS_SCHEDULES", 10_000, 200)
+SCHEDULES: Final = amount("FAULTS_SCHEDULES", 10_000, 120)
 SEED: Final = amount("FAULTS_SEED", random.SystemRandom().randrange(10**6), 1)
 IN_FLIGHT_MIN: Final = 50
 

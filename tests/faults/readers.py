@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.faults.storm import BROKEN, Line, Storm
 
 STORED, PUBLISHED = "/v1/log/checkpoint", "/checkpoint"
 PAUSE_S = 0.02
+RESTS = 5
 
 
 @dataclass
@@ -55,6 +57,16 @@ async def _link(storm: Storm, line: Line, read: Read, old: int, new: int) -> Non
         return
     storm.chain.link(old, new, found["proof"])
     read.consistencies += 1
+
+
+async def look(storm: Storm) -> int:
+    """The stored and the published checkpoint, once; the size that is published, 0 for none."""
+    line, size = storm.line(0), 0
+    for path in (STORED, PUBLISHED):
+        text = await _get(line, path)
+        size = 0 if text is None else storm.chain.see(text.decode()).size
+    line.close()
+    return size
 
 
 async def follow(storm: Storm, read: Read, number: int) -> None:
@@ -104,6 +116,7 @@ async def whole(storm: Storm, read: Read, number: int, auditor: str) -> None:
     line = Line(storm.line(number).address, auditor)
     while not storm.stopping:
         await asyncio.sleep(PAUSE_S)
+        began = time.monotonic()
         text = await _get(line, PUBLISHED)
         hashes = None if text is None else await _leaf_hashes(line, read, _size(storm, text))
         if text is None or hashes is None:
@@ -115,7 +128,15 @@ async def whole(storm: Storm, read: Read, number: int, auditor: str) -> None:
         for n, leaf_hash in list(storm.chain.told.values()):
             assert n >= size or hashes[n] == leaf_hash, n
         read.passes += 1
+        await _rest(storm, RESTS * (time.monotonic() - began))
     line.close()
+
+
+async def _rest(storm: Storm, seconds: float) -> None:
+    """Hashing a whole log takes the core that the clients share."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not storm.stopping:
+        await asyncio.sleep(PAUSE_S)
 
 
 def _size(storm: Storm, text: bytes) -> int:

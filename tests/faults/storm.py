@@ -45,6 +45,8 @@ class Line:
             raise
 
     async def _ask(self, method: str, path: str, body: bytes, sent: Any) -> tuple[int, bytes]:
+        if self._streams is not None and self._streams[0].at_eof():
+            self.close()  # the server closes connections that were idle for a while
         if self._streams is None:
             url = urlsplit(self.address)
             self._streams = await asyncio.open_connection(url.hostname, url.port)

@@ -24,7 +24,7 @@ from tests.faults.cutting import Plan, Proxy
 from tests.store import plant
 
 EVENTS = 12  # enough that PostgreSQL gets its rows by COPY
-SAMPLE = 10
+SAMPLE = 8
 
 
 class Broken(Exception):

@@ -17,7 +17,7 @@ import pytest
 
 from tests import cluster as clusters
 from tests.cluster import POSTGRESQL_ONLY, Cluster, Database
-from tests.faults import amounts, servers
+from tests.faults import amounts, readers, servers
 from tests.faults.chain import Chain, Mirror
 from tests.faults.nursery import Nursery
 from tests.faults.servers import Server
@@ -43,6 +43,7 @@ class Rounds:
     in_flight: list[int] = field(default_factory=list)
     written: list[int] = field(default_factory=list)
     too_few: int = 0
+    published: int = 0  # the size of the last published checkpoint
 
     def report(self, storm: Storm, size: int) -> None:
         print(f"{self.title}: {len(self.in_flight)} rounds with at least", end=" ")
@@ -86,6 +87,9 @@ async def _all(
         await restart()
         mirror.follow()
         written = sum(event_id in mirror.ids for event_id in unanswered)
+        published = await readers.look(storm)
+        assert published >= rounds.published, "what is published went back"
+        rounds.published = published
         await storm.repeat()
         if len(unanswered) < amounts.IN_FLIGHT_MIN:
             rounds.too_few += 1

@@ -25,12 +25,11 @@ from tests.store.load import api_key
 
 pytestmark = POSTGRESQL_ONLY
 CLIENTS = 32
-# Nobody waits for the disk, and what writes behind their back (the WAL writer) sleeps.
+# Nobody waits for the disk, and whoever writes behind their back sleeps, or has room in memory.
 FORGETFUL = {
-    "synchronous_commit": "off",
-    "wal_writer_delay": "10s",
-    "wal_writer_flush_after": "1GB",
-}
+    "synchronous_commit": "off", "wal_writer_delay": "10s", "wal_writer_flush_after": "1GB",
+    "wal_buffers": "64MB", "bgwriter_lru_maxpages": "0",
+}  # fmt: skip
 
 
 async def told_and_killed(storm: Storm, cluster: clusters.Cluster) -> None:
