@@ -23,6 +23,15 @@ MISS_COST: Final = 5
 # Whoever reads the whole log asks for two tiles every 256 entries, and most readers of such logs
 # do not know how to wait.
 TILE_COST: Final = 0.1
+# Up to a second of a processor, for a serial that anybody may know.
+DOSSIER_COST: Final = 20
+
+
+def cost(path: str) -> float:
+    """How many visits a request without a key counts as."""
+    if "/tile/" in path or path.endswith("/checkpoint"):
+        return TILE_COST
+    return DOSSIER_COST if path.endswith("/dossier") else 1
 
 
 @dataclass(slots=True)

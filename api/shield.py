@@ -82,5 +82,4 @@ def _visit(scope: Scope) -> tuple[str, float]:
     if known.knows(scope) or scope["path"].startswith(_UNCOUNTED):
         return "", 0
     visitor = callers.address(scope)
-    tile = "/tile/" in scope["path"] or scope["path"].endswith("/checkpoint")
-    return visitor, known.limits.visits.take(visitor, limits.TILE_COST if tile else 1)
+    return visitor, known.limits.visits.take(visitor, limits.cost(scope["path"]))
