@@ -1,7 +1,7 @@
 """How much is done: little in `make test`, what the environment says in `make hammer`, `faults`.
 
-    HAMMER_SECONDS   how long writers and readers work, for each database        600 long, 4 short
-    FAULTS_ROUNDS    processes killed, for each kind                             200 long, 3 short
+    HAMMER_SECONDS   how long writers and readers work, for each database        600 long, 3 short
+    FAULTS_ROUNDS    processes killed, for each kind                             200 long, 2 short
     FAULTS_SCHEDULES random schedules of the writer                       10,000 long, 120 short
     FAULTS_SEED      of every random choice                             printed; 1 in the short form
 
@@ -21,8 +21,8 @@ def amount(name: str, long: int, short: int) -> int:
     return int(os.environ.get(name) or (long if LONG else short))
 
 
-SECONDS: Final = amount("HAMMER_SECONDS", 600, 4)
-ROUNDS: Final = amount("FAULTS_ROUNDS", 200, 3)
+SECONDS: Final = amount("HAMMER_SECONDS", 600, 3)
+ROUNDS: Final = amount("FAULTS_ROUNDS", 200, 2)
 SCHEDULES: Final = amount("FAULTS_SCHEDULES", 10_000, 120)
 SEED: Final = amount("FAULTS_SEED", random.SystemRandom().randrange(10**6), 1)
 IN_FLIGHT_MIN: Final = 50
