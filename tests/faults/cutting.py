@@ -16,6 +16,7 @@ SOCKET: Final = ".s.PGSQL.5432"
 _WRITER: Final = b"SET LOCAL lock_timeout"  # how a transaction begins that writes
 _COMMIT: Final = b"COMMIT\x00"
 _READY: Final = b"Z"
+_SILENCE_S: Final = 1.0
 
 
 @dataclass
@@ -82,13 +83,17 @@ class Proxy:
             return False
         server.sendall(message)
         if message[:1] in b"QS":  # the server answers these: it has done what was asked
-            answer = b""
-            while not answer[-6:].startswith(_READY):
-                more = server.recv(65_536)
-                if not more:
-                    break
-                answer += more
+            _await(server)
         return False
+
+
+def _await(server: socket.socket) -> None:
+    """Until the server is ready for more, or says nothing: then it waits for rows to copy."""
+    server.settimeout(_SILENCE_S)
+    answer = b""
+    with contextlib.suppress(TimeoutError):
+        while not answer[-6:].startswith(_READY):
+            answer += server.recv(65_536) or _READY + bytes(5)
 
 
 def _copy(source: socket.socket, target: socket.socket) -> bool:

@@ -165,7 +165,7 @@ class TestPostgresql:
         self, far: tuple[Ledger, Proxy]
     ) -> None:
         ledger, between = far
-        batches, rng = Batches(), amounts.seeded("messages")
+        batches, rng, cuts = Batches(), amounts.seeded("messages"), 0
         between.plan = Plan(10**9, True)
         assert code_of(ledger, batches.fresh()) == ""
         most = len(between.plan.seen)
@@ -175,10 +175,14 @@ class TestPostgresql:
         chosen = places if amounts.LONG else rng.sample(places, SAMPLE)
         for at, before in chosen:
             envelopes = batches.fresh()
-            between.plan = Plan(at, before)
-            assert code_of(ledger, envelopes) == "NOT_READY", (at, before)
-            assert between.plan.done
+            plan = between.plan = Plan(at, before)
+            code = code_of(ledger, envelopes)
             between.plan = None
-            held(ledger, envelopes, persisted=False)
-        print(f"  cut at {len(chosen)} of {len(places)} places of a commit of {most} messages")
+            # The driver prepares what it sends often: later commits have fewer messages.
+            assert code == ("NOT_READY" if plan.done else ""), (at, before)
+            at_commit = plan.done and cutting._COMMIT in plan.seen[-1]
+            held(ledger, envelopes, persisted=not plan.done or (at_commit and not before))
+            cuts += plan.done
+        assert cuts
+        print(f"  cut {cuts} times, at {len(chosen)} of {len(places)} places of {most} messages")
         plant.audited(ledger)
