@@ -109,8 +109,8 @@ def grow(found: Found, claim: provenance.Claim, left_bytes: int, size_of: Size) 
     """Choose lineage entries while `left_bytes` last, each with all that it reads.
 
     One entry may be as large as all others together, and stand in their way: so the choice is made
-    for several sizes of what may be opened at most, and the best one stands. The more bytes there
-    are, the more is gained.
+    for several sizes of what may be opened at most, and the one that proves most stands. The more
+    bytes there are, the more is proven.
     """
     lineage, shown = _explore(found, claim)
     if claim.n not in shown:
@@ -119,39 +119,45 @@ def grow(found: Found, claim: provenance.Claim, left_bytes: int, size_of: Size) 
     for (n, _), units in lineage.leaves.items():
         gains[n] += units
     costs = _costs(found, shown, size_of)
-    parents = {n: came for n, came in lineage.came_from.items() if n in shown}
-    best, tried = (0, found.chosen), set[int]()
+    parents = {n: came for n, (came, _) in lineage.came_from.items() if n in shown}
+    # An entry may be reached by several ways, of which `order` sees the widest: others after it.
+    rest = sorted(shown, key=lambda n: (-lineage.through[n], -n))
+    choices: dict[int, set[int]] = {}
     for bits in _SIZES:
         small = _reachable(claim.n, parents, costs, 1 << bits)
-        if len(small) not in tried:
-            tried.add(len(small))
-            ways = order(claim.n, parents, {n: gains[n] for n in small}, costs)
-            best = max(best, _fill(found, shown, gains, ways, left_bytes, size_of), key=_gained)
-    found.chosen = best[1]
+        if len(small) not in choices:
+            ways = [*order(claim.n, parents, {n: gains[n] for n in small}, costs), *rest]
+            choices[len(small)] = _fill(found, shown, ways, left_bytes, size_of)
+    found.chosen = max(choices.values(), key=lambda chosen: _proven_mg(found, claim, shown, chosen))
 
 
-def _gained(choice: tuple[int, set[int]]) -> tuple[int, int]:
-    return choice[0], len(choice[1])
+def _proven_mg(
+    found: Found, claim: provenance.Claim, shown: Mapping[int, set[int]], chosen: set[int]
+) -> int:
+    """What a dossier of these entries would prove."""
+
+    def enter(n: int) -> entry.Entry | None:
+        return found.entries[n] if n in shown and shown[n] <= chosen else None
+
+    return provenance.trace(claim, enter).proven_mg(claim.claimed_mg)
 
 
 def _fill(
     found: Found,
     shown: Mapping[int, set[int]],
-    gains: Mapping[int, int],
     ways: Iterable[int],
     left_bytes: int,
     size_of: Size,
-) -> tuple[int, set[int]]:
-    """What opening these in their order gains and shows, until the next does not fit."""
-    gained, chosen = 0, set(found.chosen)
+) -> set[int]:
+    """What opening these in their order shows, until the next does not fit."""
+    chosen = set(found.chosen)
     for n in ways:
         more = shown[n] - chosen
         left_bytes -= sum(map(size_of, more))
         if left_bytes < 0 or len(chosen) + len(more) > MAX_ENTRIES:
             break
-        gained += gains[n]
         chosen |= more
-    return gained, chosen
+    return chosen
 
 
 def _reachable(

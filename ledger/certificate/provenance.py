@@ -73,14 +73,14 @@ class Lineage:
 
     leaves: (entry, handed over between two parties) -> units. cut: entry that was not walked
     into -> units. through: every entry the walk reached -> units that pass it. came_from: entry ->
-    the one in which the walk first heard of it. splits: how often something was divided; each may
+    the one that asked most of it, and how much. splits: how often something was divided; each may
     have moved less than one unit from one side to the other.
     """
 
     leaves: dict[tuple[int, bool], int] = field(default_factory=dict)
     cut: dict[int, int] = field(default_factory=dict)
     through: dict[int, int] = field(default_factory=dict)
-    came_from: dict[int, int] = field(default_factory=dict)
+    came_from: dict[int, tuple[int, int]] = field(default_factory=dict)
     splits: int = 0
 
     def proven_mg(self, claimed_mg: int) -> int:
@@ -195,7 +195,9 @@ class _Walk:
         if n is None or n >= found.n:
             self.cut(found.n, units)
         else:
-            self.lineage.came_from.setdefault(n, found.n)
+            _, most = self.lineage.came_from.get(n, (0, -1))
+            if units > most:
+                self.lineage.came_from[n] = (found.n, units)
             self.ask(n, want, units)
 
     def cut(self, n: int, units: int) -> None:

@@ -142,6 +142,18 @@ def test_lineage_cut_by_closed_parties_is_proven_as_far_as_others_show_theirs() 
     assert "CLOSED" not in {found.event.party for found in moved}
 
 
+def test_metal_that_came_by_two_ways_is_proven_by_both() -> None:
+    """One lorry, divided, each half melted, and the ingots together again."""
+    log = yard()
+    halves = {"HF01/B": "5 t", "HF01/C": "rest"}
+    log.run("HF01/S", "SPLIT", {lorry(log): "all"}, halves)
+    for half in "BC":
+        log.melt(f"HF01/H{half}", {f"HF01/{half}": "all"}, {f"HF01/I{half}": ("4.7 t", ASSAY)})
+    together = merged(log, ["HF01/IB", "HF01/IC"])
+    proven, claimed = check((log, log.certify([together], "Al")))[-1]
+    assert proven == claimed
+
+
 def test_however_large_a_lineage_only_so_much_of_it_is_read() -> None:
     log, issued = flat(300)
     read: list[int] = []
@@ -172,8 +184,9 @@ def test_a_walk_by_shares_finds_what_the_walk_in_order_finds(least: int) -> None
         assert not {n for n, units in found.cut.items() if units >= provenance.UNIT}
         for leaf, units in whole.leaves.items():
             assert abs(units - found.leaves.get(leaf, 0)) < 100 * provenance.UNIT
-    for n, came in found.came_from.items():
+    for n, (came, units) in found.came_from.items():
         assert n in log.entries[came].reads.values()
+        assert 0 < units <= found.through[n]
 
 
 def gained_by(order: Sequence[int], gains: dict[int, int], costs: dict[int, int]) -> list[int]:
