@@ -104,7 +104,7 @@ def run(
         if said.size <= head.size:
             return _with_mark(settings, Replayed(head.origin, head.size, head.size, head.root))
         with _at_hand(settings, read, head.size, progress) as near:
-            signed_here = _own_lines(signed, said.origin)
+            signed_here = _own_lines(signed, said.origin, trusted)
             done = _write(engine, log_id, near, signed_here, disclosures or {}, progress)
     return _with_mark(settings, done)
 
@@ -174,11 +174,11 @@ def _at_hand(settings: Settings, read: Tree, start: int, progress: Progress) -> 
         yield Tree(tilesource.open_source(made), read.size, read.root)
 
 
-def _own_lines(signed: bytes, origin: str) -> str:
-    """The checkpoint as this log signed it, without what witnesses added to it."""
-    found = note.parse_note(signed)
-    own = [line for line in found.unverified if line.name == origin]
-    return note.format_note(found.text, own).decode()
+def _own_lines(signed: bytes, origin: str, trusted: Iterable[note.Verifier]) -> str:
+    """The checkpoint as this log signed it, without what anybody else added to it."""
+    own = [key for key in trusted if key.name == origin]
+    _, opened = checkpoint.open_checkpoint(signed, own, origin)
+    return note.format_note(opened.text, opened.verified_signatures).decode()
 
 
 def _write(

@@ -288,6 +288,18 @@ def test_a_key_that_was_added_since_comes_back_with_its_list(
 
 
 @SQLITE_ONLY
+def test_lines_that_the_log_did_not_sign_are_left_out(history: History, back: Place) -> None:
+    junk = note.Signature(plant.ORIGIN, b"junk", bytes(64))
+    opened = note.parse_note(history.signed)
+    added = note.format_note(opened.text, [junk, *opened.unverified])
+    done = replay.run(back.settings, memory({**history.files, "checkpoint": added}))
+    ledger = back.open()
+    with engines.reading(ledger.engine) as connection:
+        stored = entries.read_checkpoint(connection, ledger.log_id, done.size)
+    assert stored.encode() == history.signed
+
+
+@SQLITE_ONLY
 def test_what_is_not_of_an_entry_is_not_kept_with_it(history: History, back: Place) -> None:
     n = history.before
     before = head_of(back)
