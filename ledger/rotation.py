@@ -90,7 +90,8 @@ def prepare(settings: Settings, origin: str) -> note.Signer:
 def adopt(settings: Settings) -> None:
     """Put the waiting key to use. Call it once the log names that key."""
     fresh = _new(settings)
-    _write(settings, [*_lines(settings), fresh.read_text("ascii").strip()])
+    lines = [*_lines(settings), fresh.read_text("ascii").strip()]
+    _write(settings, [*dict.fromkeys(lines)])  # it stands there if this was cut off before
     fresh.unlink()
 
 

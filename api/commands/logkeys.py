@@ -69,6 +69,8 @@ def _add_to_policy(path: Path, vkey: str) -> None:
     if not path.exists():
         return
     lines = path.read_text("utf-8", "surrogateescape").split("\n")
+    if any(line.split()[:2] == ["log", vkey] for line in lines):
+        return  # the command was cut off before, after this
     last = max((i for i, line in enumerate(lines) if line.startswith("log ")), default=-1)
     lines.insert(last + 1, f"log {vkey}")
     path.write_text("\n".join(lines), "utf-8", "surrogateescape")

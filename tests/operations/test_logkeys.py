@@ -102,6 +102,21 @@ def test_a_command_that_was_cut_off_goes_on_with_the_same_key(place: Place, reme
     assert rotation.waiting(place.settings) is None
 
 
+def test_a_command_that_was_cut_off_at_its_end_gives_no_key_a_second_line(
+    place: Place, remelt: Run
+) -> None:
+    assert remelt("logkey", "add", *place.options).status == 0
+    policy_before = (place.data / "policy.txt").read_bytes()
+    signing = (place.settings.keys / "log.key").read_text().split()
+    (place.settings.keys / "log.key.new").write_text(f"{signing[-1]}\n")  # was not removed yet
+    assert remelt("logkey", "add", *place.options).status == 0
+    assert (place.settings.keys / "log.key").read_text().split() == signing
+    assert (place.data / "policy.txt").read_bytes() == policy_before
+    assert rotation.waiting(place.settings) is None
+    record(place, "HF01/AFTER")
+    assert len(signers(newest(place), listed(remelt, place))) == 2
+
+
 def test_a_key_that_the_log_does_not_name_opens_nothing(place: Place, remelt: Run) -> None:
     (place.data / "keys/log.key").unlink()
     keys.create_log_key(place.settings, plant.ORIGIN)
