@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ledger import concerns, entry, evidence, mirror, sightings
+from ledger.certificate import head as heads
 from ledger.certificate import policy as policies
 from ledger.concerns import Concern
 from ledger.errors import LedgerError, ProofError
@@ -205,7 +206,9 @@ class Monitor:
             times = cosignature.verify_cosignatures(note.parse_note(seen.note), keys)
         except ProofError:
             return  # of a witness that signs badly; what the log signed is judged elsewhere
-        self.kept.fresh_s = max(self.kept.fresh_s, policies.seen_at_s(self.policy, times) or 0)
+        latest_s = seen.at_s + heads.AHEAD_S  # a time beyond that says nothing, as in `verify`
+        told = {name: at_s if at_s <= latest_s else 0 for name, at_s in times.items()}
+        self.kept.fresh_s = max(self.kept.fresh_s, policies.seen_at_s(self.policy, told) or 0)
 
     def _judge_age(self, now_s: int) -> Iterator[Finding]:
         if self.max_age_s is not None and now_s - self.kept.fresh_s > self.max_age_s:

@@ -76,7 +76,8 @@ class Sightings:
 
     def save(self) -> None:
         """Remember what was concluded."""
-        if len(self.seen) > NOTES_MAX:
+        drops = len(self.seen) > NOTES_MAX
+        if drops:
             self._consolidate()
         value = {
             "top": self.top.said.size if self.top else None,
@@ -88,6 +89,9 @@ class Sightings:
             "next_n": self.next_n,
         }
         evidence.put(self.directory / STATE, json.dumps(value).encode())
+        if drops:  # only now: whatever state is on disk finds its notes
+            lines = b"".join(_line(seen) for seen in self.seen.values())
+            evidence.put(self.directory / NOTES, lines)
 
     def _consolidate(self) -> None:
         """Drop the older half of what is proven: each is the beginning of a checkpoint kept here.
@@ -98,8 +102,6 @@ class Sightings:
         for size in sorted(self.seen.keys() - self.waiting)[: len(self.seen) // 2]:
             if self.top is not None and size != self.top.said.size:
                 del self.seen[size]
-        lines = b"".join(_line(seen) for seen in self.seen.values())
-        evidence.put(self.directory / NOTES, lines)
 
 
 def _own_as_dict(own: concerns.Own | None) -> dict[str, Any] | None:

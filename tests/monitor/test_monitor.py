@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from api import cli
-from ledger import concerns, monitor, sightings, tilesource
+from ledger import concerns, evidence, monitor, sightings, tilesource
 from ledger.book import events
 from ledger.certificate import policy as policies
 from ledger.errors import LedgerError
@@ -232,6 +232,19 @@ def test_the_age_of_the_last_cosignature(watch: Callable[..., Monitor], witness:
     assert told(look(watch(policy=policy, max_age_s=60))) == [("alarm", "old")]
 
 
+def test_a_cosignature_from_the_future_makes_nothing_young(
+    watch: Callable[..., Monitor], witness: Place
+) -> None:
+    known = policies.Witness("w", WITNESS.cosigner.vkey)
+    policy = replace(POLICY, witnesses=(known,), quorum="w", max_age_s=3_600)
+    opened = note.parse_note(witness["checkpoint"])
+    for at_s in (NOW + 86_400, cosignature.MAX_TIME):
+        line = cosignature.cosign(opened.text, WITNESS, at_s)
+        witness["checkpoint"] = note.format_note(opened.text, [*opened.unverified, line])
+        assert told(look(watch(policy=policy))) == [("alarm", "old")]
+    assert told(look(watch(policy=policy), NOW + 2 * 86_400)) == [("alarm", "old")]
+
+
 def test_a_line_that_breaks_off_is_cut_off_and_other_damage_is_refused(
     watch: Callable[..., Monitor], tmp_path: Path
 ) -> None:
@@ -261,6 +274,33 @@ def test_what_it_keeps_is_bounded_and_still_catches_forks(
     assert len(watch().kept.seen) <= 20
     witness.show(303, FORKED).only_checkpoint()  # a size whose note is no longer there
     caught(watch())
+
+
+def test_a_crash_while_notes_are_dropped_loses_no_state(
+    watch: Callable[..., Monitor], log: Place, witness: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sightings, "NOTES_MAX", 8)
+    made = watch()
+    for size in range(301, 309):  # nobody gives tiles of these
+        witness.show(size).only_checkpoint()
+        look(made)
+    log.show(320)
+    put = evidence.put
+    for fails in (sightings.STATE, sightings.NOTES):
+
+        def dying(path: Path, content: bytes, fails: str = fails) -> None:
+            if path.name == fails:
+                raise KeyboardInterrupt
+            put(path, content)
+
+        monkeypatch.setattr(evidence, "put", dying)
+        with pytest.raises(KeyboardInterrupt):
+            look(made)
+        monkeypatch.setattr(evidence, "put", put)
+        made = watch()
+    look(made)
+    assert made.kept.top is not None
+    assert made.kept.top.said.size == 320
 
 
 def test_hashes_that_are_lost_here_are_read_again(
