@@ -143,12 +143,14 @@ def test_lineage_cut_by_closed_parties_is_proven_as_far_as_others_show_theirs() 
 
 
 def test_metal_that_came_by_two_ways_is_proven_by_both() -> None:
-    """One lorry, divided, each half melted, and the ingots together again."""
+    """One lorry, divided, each half melted with metal of its own, and the ingots together again."""
     log = yard()
     halves = {"HF01/B": "5 t", "HF01/C": "rest"}
     log.run("HF01/S", "SPLIT", {lorry(log): "all"}, halves)
     for half in "BC":
-        log.melt(f"HF01/H{half}", {f"HF01/{half}": "all"}, {f"HF01/I{half}": ("4.7 t", ASSAY)})
+        log.receive(f"HF01/U{half}", "5 t", {"Al": "90 %"})
+        charge = {f"HF01/{half}": "all", f"HF01/U{half}": "all"}
+        log.melt(f"HF01/H{half}", charge, {f"HF01/I{half}": ("9.4 t", ASSAY)})
     together = merged(log, ["HF01/IB", "HF01/IC"])
     proven, claimed = check((log, log.certify([together], "Al")))[-1]
     assert proven == claimed
