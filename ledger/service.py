@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, select
 from ledger import audit, entry, keys, revisions, rotation, statements
 from ledger.book import crockford, encoding, events, fold, jose, rules, state, vocabulary
 from ledger.book.rules.draft import Outcome
-from ledger.errors import FormatError, RuleError
+from ledger.errors import FormatError, LedgerError, RuleError
 from ledger.sequencer import Accepted, Result, Sequencer, Submission, compare_with_log
 from ledger.settings import Settings
 from ledger.store import engine as engines
@@ -114,6 +114,21 @@ def _create(
         raise result
 
 
+def _first_key(engine: Engine, log_id: str, signers: tuple[note.Signer, ...]) -> note.Verifier:
+    """The key that entry 0 names; SETTING_INVALID unless the log names all that sign.
+
+    Of a log that cannot be read so far, a key that signs: the audit has to be able to open it.
+    """
+    try:
+        with engines.reading(engine) as connection:
+            rotation.check(connection, log_id, signers)
+            return rotation.first_key(connection, log_id)
+    except LedgerError as error:
+        if error.code == "SETTING_INVALID":
+            raise
+        return signers[0].verifier
+
+
 def _submission(
     envelope: dict[str, Any],
     key: ec.EllipticCurvePrivateKey,
@@ -130,12 +145,13 @@ def _submission(
 
 @dataclass
 class Ledger:
-    """An open ledger."""
+    """An open ledger. verifier: the log's first public key, which entry 0 names."""
 
     settings: Settings
     engine: Engine
     log_id: str
     origin: str
+    verifier: note.Verifier
     sequencer: Sequencer
     _jwks: dict[str, dict[str, str]] = field(default_factory=dict)
     _custodial: dict[str, ec.EllipticCurvePrivateKey] = field(default_factory=dict)
@@ -164,10 +180,9 @@ class Ledger:
                 hint="create one with `remelt init`",
             )
         signers = keys.load_log_keys(settings)
-        if head.size:
-            with engines.reading(engine) as connection:
-                rotation.check(connection, found[0], signers)
-        return cls(settings, engine, found[0], head.origin, Sequencer(engine, found[0], signers))
+        first = _first_key(engine, found[0], signers) if head.size else signers[0].verifier
+        sequencer = Sequencer(engine, found[0], signers)
+        return cls(settings, engine, found[0], head.origin, first, sequencer)
 
     def close(self) -> None:
         """Stop the writer, if it was started, and close every connection."""
@@ -185,12 +200,6 @@ class Ledger:
         log = self.find("log")
         assert isinstance(log, state.Log)  # noqa: S101 (entry 0 made it)
         return log.operator
-
-    @cached_property
-    def verifier(self) -> note.Verifier:
-        """The log's first public key, which entry 0 names."""
-        with engines.reading(self.engine) as connection:
-            return rotation.first_key(connection, self.log_id)
 
     @property
     def verifiers(self) -> tuple[note.Verifier, ...]:

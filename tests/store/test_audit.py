@@ -12,7 +12,7 @@ from sqlalchemy.exc import DatabaseError
 
 from ledger import audit, keys
 from ledger.book import encoding, jose
-from ledger.errors import ProofError
+from ledger.errors import LedgerError, ProofError
 from ledger.service import Ledger
 from ledger.store import engine as engines
 from ledger.store import tables, writes
@@ -366,7 +366,7 @@ def outcome(url: str, ledger: Ledger) -> str:
         with engines.reading(engine) as connection:
             finding = audit.run(connection, ledger.log_id, ledger.verifier).finding
         return "" if finding is None else finding.message
-    except DatabaseError as error:
+    except (DatabaseError, LedgerError) as error:
         return str(error)
     finally:
         engine.dispose()
