@@ -21,6 +21,13 @@ EXIT_VERIFY: Final = (
     "exit status: 0 meets the policy; 1 refused; 2 unreadable; "
     "3 consistent, but signed by nobody the policy names"
 )
+HINTS: Final[dict[type[OSError], str]] = {
+    FileNotFoundError: "is it spelt right? a path counts from the directory you are in",
+    IsADirectoryError: "a directory is there: name a file",
+    NotADirectoryError: "a file is there: name a directory",
+    FileExistsError: "a file is there: name a directory",
+    PermissionError: "let this user have it, or run this as the user who has",
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -90,6 +97,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(f"remelt: error: {where}{error.strerror}", file=sys.stderr)
+        if error.filename and type(error) in HINTS:
+            print(f"remelt: hint: {HINTS[type(error)]}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

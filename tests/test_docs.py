@@ -339,6 +339,8 @@ def test_the_two_commands_are_there() -> None:
         (["verify", "nothing.json", "--policy", "nothing.txt"], 2, "nothing.json: No such file"),
         (["try", "nothing.ndjson"], 2, "nothing.ndjson"),
         (["key", "show", "nothing.pem"], 1, "nothing.pem"),
+        (["verify", ".", "--policy", "nothing.txt"], 2, "remelt: hint: a directory is there"),
+        (["proof", "--check", "p", "--entry", "e", "--policy", "x"], 2, "hint: is it spelt right?"),
     ],
 )
 def test_a_newcomers_mistake_is_named(
@@ -354,6 +356,35 @@ def test_a_newcomers_mistake_is_named(
     shown = capsys.readouterr().err
     assert said in shown
     assert shown.startswith("remelt: error: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["serve", "--port", "99999"], "--port: '99999', want a whole number from 0 to 65535"),
+        (["serve", "--processes", "0"], "--processes: '0', want a whole number from 1 to 32"),
+        (["init", "--origin", "https://a.example/b"], "want it without the scheme: 'a.example/b'"),
+        (["witness", "--name", "https://a.example"], "want it without the scheme: 'a.example'"),
+    ],
+)
+def test_an_option_that_cannot_be_is_named(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        where = ["--data", str(tmp_path / "data")]
+        assert cli.main(["init", "--origin", "port.example/taken", *where]) == 0
+        assert cli.main(["serve", "--port", str(port), *where]) == 1
+    said = capsys.readouterr().err
+    assert f"127.0.0.1:{port}: another program listens there" in said
+    assert "give another --port" in said
 
 
 def test_help_of_a_group_lists_its_commands(capsys: pytest.CaptureFixture[str]) -> None:

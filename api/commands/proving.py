@@ -18,9 +18,6 @@ def verify(arguments: argparse.Namespace) -> int:
     try:
         data = Path(arguments.file).read_bytes()
         policy = policies.parse(Path(arguments.policy).read_bytes())
-    except OSError as error:
-        print(f"remelt: error: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 2
     except FormatError as error:
         print(f"remelt: error: {arguments.policy}: {error.message}", file=sys.stderr)
         print(f"remelt: hint: {error.hint}", file=sys.stderr)

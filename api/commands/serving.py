@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-import socket
 import sys
 import tempfile
 from typing import Any, Final
@@ -14,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api import app, logs, metrics
+from api.commands import listening
 from api.commands.ledgers import where
 from ledger import disputes, highwater, settings, tail
 from ledger.service import Ledger
@@ -35,8 +35,7 @@ def serve(arguments: argparse.Namespace) -> int:
         highwater.check(connection, ledger.log_id, found)
     for said in disputes.check_witnesses(ledger):
         print(f"remelt: warning: {said}", file=sys.stderr)
-    with socket.create_server((arguments.host, arguments.port)):
-        pass  # a port that is taken is told before anything is promised
+    listening.check(arguments.host, arguments.port)
     print(f"{ledger.origin}: http://{arguments.host}:{arguments.port}", flush=True)
     options: dict[str, Any] = {
         "host": arguments.host, "port": arguments.port, "log_config": None,

@@ -6,7 +6,7 @@ from typing import Final
 
 from api.commands.row import DATA as _DATA
 from api.commands.row import JSON as _JSON
-from api.commands.row import Command
+from api.commands.row import PORT, PROCESSES, Command, schemeless
 from api.commands.row import arg as _arg
 from api.commands.table_logs import ROWS
 
@@ -30,7 +30,8 @@ COMMANDS: Final[dict[str, Command]] = {
         "ledgers.init",
         (
             *_DATA,
-            _arg("--origin", required=True, help="the log's name for ever: a URL without https"),
+            _arg("--origin", required=True, type=schemeless,
+                 help="the log's name for ever: a URL without https"),
             _arg("--operator", default="OPERATOR", help="the operator's party id"),
             _JSON,
         ),
@@ -42,9 +43,9 @@ COMMANDS: Final[dict[str, Command]] = {
         (
             *_DATA,
             _arg("--host", default="127.0.0.1"),
-            _arg("--port", type=int, default=8731),
+            _arg("--port", type=PORT, default=8731),
             _arg(
-                "--processes", type=int, choices=range(1, 33), default=1, metavar="N",
+                "--processes", type=PROCESSES, default=1, metavar="N",
                 help="server processes on this port, up to one a core (default 1)",
             ),
         ),
@@ -248,7 +249,7 @@ COMMANDS: Final[dict[str, Command]] = {
             _arg("--url", metavar="URL|DIR", help="a log's address, or a directory of its tiles"),
             _arg("--policy", metavar="POLICY", help="for --url: the keys that you trust"),
             _arg("--api-key", help="for --url: key with scope audit (REMELT_API_KEY)"),
-            _arg("--processes", type=int, choices=range(1, 33), metavar="N",
+            _arg("--processes", type=PROCESSES, metavar="N",
                  help="for --url: processes that check entries (default 1)"),
             _JSON,
         ),
@@ -263,11 +264,11 @@ COMMANDS: Final[dict[str, Command]] = {
         "witnessing.witness",
         (
             _arg("--dir", default="./remelt-witness", help="keys and what was cosigned last"),
-            _arg("--name", help="of a new witness, for ever: a URL without https"),
+            _arg("--name", type=schemeless, help="of a new witness, for ever: a URL without https"),
             _arg("--log", action="append", metavar="VKEY", help="a log's public key; repeatable"),
             _arg("--logs", metavar="FILE", help="lines `log VKEY`, or a witness network's list"),
             _arg("--host", default="127.0.0.1"),
-            _arg("--port", type=int, default=8741),
+            _arg("--port", type=PORT, default=8741),
             _arg("--ml-dsa", action="store_true", help="cosign with an ML-DSA-44 key as well"),
             _arg("--audit", action="store_true",
                  help="run every rule over every entry before cosigning"),

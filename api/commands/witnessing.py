@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import socket
 from pathlib import Path
 from typing import Final
 
 import uvicorn
 
 from api import logs, witness_app
+from api.commands import listening
 from ledger import settings
 from ledger import witness as witnesses
 from ledger.errors import RuleError
@@ -65,8 +65,7 @@ def serve(
 ) -> int:
     """Serve until told to end. judges: by origin, for a witness that audits."""
     logs.configure(settings.load())
-    with socket.create_server((arguments.host, arguments.port)):
-        pass  # a port that is taken is told before anything is promised
+    listening.check(arguments.host, arguments.port)
     app = witness_app.serve_app(config, judges)
     _print_keys(config, arguments)
     uvicorn.run(
