@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import httpx
+from sqlalchemy.exc import SQLAlchemyError
 
 from ledger import disputes, highwater, publish, witnesses
 from ledger.certificate import policy
@@ -77,10 +78,11 @@ class Publisher:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish what is going on, and end."""
+        """Finish what is going on, let the next process have the turn, and end."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
+            self.give_back()
 
     def _run(self) -> None:
         asyncio.run(self._live())
@@ -175,6 +177,14 @@ class Publisher:
         fresh = Lease(self.owner, now_ms + LEASE_MS)
         with engines.writing(self.ledger.engine) as connection:
             return published.take_lease(connection, self.ledger.log_id, fresh, now_ms)
+
+    def give_back(self) -> None:
+        """End the turn: whoever comes next need not wait until it has run out."""
+        try:
+            with engines.writing(self.ledger.engine) as connection:
+                published.end_lease(connection, self.ledger.log_id, self.owner)
+        except (SQLAlchemyError, LedgerError) as error:
+            _LOGGER.info("the turn runs out by itself: %s", error)
 
     async def _publish(
         self, client: httpx.AsyncClient, view: publish.View, asked: tuple[Listed, ...], now_ms: int

@@ -138,6 +138,13 @@ def take_lease(
     return connection.execute(taken.returning(c.owner)).first() is not None
 
 
+def end_lease(connection: Connection, log_id: str, owner: str, name: str = PUBLISHER) -> None:
+    """End the turn of `owner`, if it has it."""
+    c = tables.leases.c
+    held = (c.log_id == log_id) & (c.name == name) & (c.owner == owner)
+    connection.execute(delete(tables.leases).where(held))
+
+
 def _insert(connection: Connection, table: Table) -> Any:
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     return dialect.insert(table)

@@ -380,6 +380,12 @@ def test_one_of_two_processes_publishes_and_the_other_when_it_is_gone(world: New
     made.grow("C")
     made.step()
     assert len(made.tinies[0].asked) == 2
+    made.publisher.give_back()  # which is not its turn: nothing changes
+    made.step()
+    assert len(made.tinies[0].asked) == 2
+    other.give_back()
+    made.step()
+    assert made.published.size == plant.SIZE + 3
     plant.close(other.ledger)
 
 
