@@ -13,15 +13,17 @@ from typing import Final
 
 import httpx
 
-from ledger import highwater, publish, witnesses
-from ledger.errors import ProofError, RuleError
+from ledger import evidence, highwater, publish, witnesses
+from ledger.errors import LedgerError, ProofError, RuleError
 from ledger.service import Ledger
 from ledger.store import engine as engines
 from ledger.store import entries
 from ledger.tlog import checkpoint
 from ledger.witnesses import Listed, Witnesses
 
-EVIDENCE: Final = "evidence"
+EVIDENCE: Final = evidence.DIRECTORY
+# Files kept of a witness that proves nothing: anything may stand in what it shows.
+KEPT_MAX: Final = 200
 # The state of a witness that proved one: every process stops then.
 FORK: Final = "fork"
 # Refusals that say: going on would be, or there is, a fork.
@@ -70,18 +72,37 @@ def compare(ledger: Ledger, listed: Listed, theirs: bytes | None) -> bool:
     return True
 
 
-def keep_evidence(ledger: Ledger, listed: Listed, ours: bytes, theirs: bytes | None) -> list[str]:
-    """Write both notes into files of the data directory, each once, and tell which."""
+def contradiction(ledger: Ledger, listed: Listed, theirs: bytes | None) -> LedgerError | None:
+    """What a checkpoint that a witness shows proves against our log; None if it proves nothing."""
+    try:
+        compare(ledger, listed, theirs)
+    except (RuleError, ProofError) as error:
+        if error.code not in PROOFS:
+            raise
+        return error
+    return None
+
+
+def keep_evidence(
+    ledger: Ledger, listed: Listed, ours: bytes, theirs: bytes | None, *, proven: bool
+) -> list[str]:
+    """Write both notes into files of the data directory, each once, and tell which.
+
+    proven: they contradict each other under the log's own signature; else no more than KEPT_MAX
+    files are kept of a witness.
+    """
     directory, kept = ledger.settings.data / EVIDENCE, []
-    for whose, data in (("ours", ours), ("theirs", theirs)):
+    name = _UNSAFE.sub("_", listed.key)[:100]
+    for whose, data in (("theirs", theirs), ("ours", ours)):
         if data is None:
             continue
-        name = _UNSAFE.sub("_", listed.key)[:100]
         path = directory / f"{name}.{hashlib.sha256(data).hexdigest()[:16]}.{whose}.txt"
         try:
             directory.mkdir(mode=0o700, exist_ok=True)
             if not path.exists():
-                path.write_bytes(data)
+                if not proven and sum(1 for _ in directory.glob(f"{name}.*.txt")) >= KEPT_MAX:
+                    continue
+                evidence.put(path, data)
         except OSError:
             continue
         kept.append(str(path))
@@ -120,13 +141,17 @@ async def _ask_first(
 ) -> str:
     """What one witness shows; else what it answers to our head. Why it says nothing, if so."""
     theirs, why = await witnesses.shown(client, listed, ledger.origin)
-    if theirs is not None and compare(ledger, listed, theirs):
-        return ""
+    try:
+        if theirs is not None and compare(ledger, listed, theirs):
+            return ""
+    except (RuleError, ProofError):
+        keep_evidence(ledger, listed, view.signed, theirs, proven=True)
+        raise
     state = view.states.get(listed.key)
     old_size = min(state.size if state else 0, view.head.size)
     subtree = publish.subtrees(ledger, view.head.size)
     answer = await witnesses.ask(client, listed, view.signed, old_size, subtree)
     if answer.kind == "ahead":
-        keep_evidence(ledger, listed, view.signed, theirs)
+        keep_evidence(ledger, listed, view.signed, theirs, proven=False)
         raise ahead(listed, answer.size or 0, view.head)
     return "" if answer.kind == "cosigned" else f"witness {listed.name}: {why or answer.why}"

@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ledger import disputes, highwater, publish, witnesses
 from ledger.certificate import policy
-from ledger.errors import CorruptError, LedgerError, ProofError, RuleError
+from ledger.errors import CorruptError, LedgerError, RuleError
 from ledger.service import Ledger
 from ledger.store import engine as engines
 from ledger.store import entries, published
@@ -308,17 +308,16 @@ class Publisher:
         True if the log's own signature proves that, over what the witness contradicts.
         """
         theirs, _ = await witnesses.shown(client, listed, self.ledger.origin)
-        paths = disputes.keep_evidence(self.ledger, listed, view.signed, theirs)
+        proof = disputes.contradiction(self.ledger, listed, theirs)
+        paths = disputes.keep_evidence(
+            self.ledger, listed, view.signed, theirs, proven=proof is not None
+        )
         _LOGGER.error(
             "witness %s: %s: %s; kept as evidence: %s",
             listed.name, answer.kind, answer.why, ", ".join(paths) or "nothing could be written",
         )  # fmt: skip
-        try:
-            disputes.compare(self.ledger, listed, theirs)
-        except (RuleError, ProofError) as error:
-            if error.code not in disputes.PROOFS:
-                raise
-            self._end(error)
+        if proof is not None:
+            self._end(proof)
             return answer.kind == "conflict"
         if answer.kind == "ahead":
             self._end(disputes.ahead(listed, answer.size or 0, view.head))

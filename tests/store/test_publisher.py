@@ -519,6 +519,30 @@ def test_a_witness_that_contradicts_without_a_proof_is_told_and_no_more(world: N
     assert len(made.evidence()) == 3, "both of ours, theirs once"
 
 
+@SQLITE_ONLY
+def test_a_witness_that_lies_fills_no_disk_and_hides_no_fork(
+    world: NewWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disputes, "KEPT_MAX", 4)
+    made = world(1)
+    made.grow("A")
+    one = made.tinies[0]
+    one.instead = _always((422, "text/plain", b"no\n"))
+    for n in range(6):
+        one.shows = b"anything %d\n" % n
+        made.grow(f"B{n}")
+        made.publisher._rests.clear()
+        made.step()
+    assert len(made.evidence()) == 4
+    fork = checkpoint.Checkpoint(made.ledger.origin, 6, b"\x01" * 32)
+    one.shows = checkpoint.sign_checkpoint(fork, made.ledger.sequencer.signers)
+    made.grow("C")
+    made.publisher._rests.clear()
+    made.step()
+    stopped(made, "PROOF_INVALID")
+    assert {one.shows, one.asked[-1].signed} < {*made.evidence()}
+
+
 # At the start.
 
 
@@ -545,6 +569,7 @@ def test_a_start_asks_how_far_the_log_was_seen(world: NewWorld) -> None:
     one.shows = checkpoint.sign_checkpoint(fork, made.ledger.sequencer.signers)
     with pytest.raises(ProofError, match="at size 4 the log had another root"):
         disputes.check_witnesses(made.ledger)
+    assert one.shows in made.evidence()
 
 
 @SQLITE_ONLY
