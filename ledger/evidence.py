@@ -38,7 +38,7 @@ def keep(state: Path, *notes: bytes, proves: bytes = b"", found: str = "") -> Pa
     """
     place = state / DIRECTORY
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for signed in notes:
+    for signed in reversed(notes):  # what was found last lies nowhere else
         said = checkpoint.parse_checkpoint(note.parse_note(signed).text)
         put(place / f"checkpoint-{said.size}-{said.root.hex()[:32]}.txt", signed)
     if proves:

@@ -124,6 +124,26 @@ def test_two_roots_of_one_size_are_a_fork_and_both_notes_are_kept_word_for_word(
     caught(watch())
 
 
+def test_a_crash_while_a_fork_is_kept_loses_neither_note(
+    watch: Callable[..., Monitor], log: Place, witness: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = watch()
+    look(made)
+    honest = log["checkpoint"]
+    witness.show(300, FORKED).only_checkpoint()
+    put = evidence.put
+
+    def dying(path: Path, content: bytes) -> None:
+        put(path, content)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evidence, "put", dying)
+    with pytest.raises(KeyboardInterrupt):
+        look(made)
+    on_disk = {seen.note for seen in sightings.load(made.kept.directory).seen.values()}
+    assert {honest, witness["checkpoint"]} == on_disk | kept(made.kept.directory)
+
+
 @pytest.mark.parametrize(("small", "large"), [("log", "witness"), ("witness", "log")])
 def test_a_fork_at_different_sizes_is_proven_to_anybody(
     watch: Callable[..., Monitor],
