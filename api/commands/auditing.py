@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import datetime
 import hashlib
 import signal
 import sys
@@ -17,6 +16,7 @@ from ledger import auditor, remote_audit, settings, tilesource
 from ledger import witness as witnesses
 from ledger.audit import Finding
 from ledger.certificate import policy as policies
+from ledger.certificate import verdict
 from ledger.errors import FormatError, LedgerError, RuleError
 from ledger.witness import logs as known_logs
 
@@ -105,8 +105,7 @@ def _print(report: remote_audit.Report) -> None:
 
 
 def _time(at_s: int) -> str:
-    at = datetime.datetime.fromtimestamp(at_s, datetime.UTC)
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return verdict.time_of(at_s * 1000)
 
 
 # The auditing witness.

@@ -17,7 +17,7 @@ from ledger import logkeys, remote_audit, tilesource
 from ledger.audit import Finding
 from ledger.book import encoding, jose
 from ledger.errors import CorruptError, LedgerError
-from ledger.tlog import note, tiles
+from ledger.tlog import cosignature, note, tiles
 from tests import harness
 from tests.audit import both, shown
 from tests.monitor import logs
@@ -230,6 +230,18 @@ def test_a_cosignature_that_does_not_verify_refuses_the_checkpoint(tmp_path: Pat
     with pytest.raises(LedgerError) as raised:
         audited(log, directory)
     assert raised.value.code == "SIGNATURE_INVALID"
+
+
+def test_a_time_beyond_every_calendar_is_printed_as_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shown, "SEEN_AT", cosignature.MAX_TIME)
+    log = harness.yard()
+    directory, policy = shown.write(log, tmp_path / "log"), shown.policy_file(log, tmp_path)
+    for form in ((), ("--json",)):
+        status, out, _ = run(capsys, "--url", directory, "--policy", policy, *form)
+        assert status == 0
+        assert "?" in out
 
 
 def test_a_process_that_dies_ends_the_audit_and_clears_nobody() -> None:
