@@ -76,7 +76,7 @@ def _assemble(
         _proofs(connection, ledger.log_id, size),
         note.encode(),
         _Sharing(connection, ledger.log_id, issuer).may_share,
-        {**chosen, **{n: [*keys[n], *chosen.get(n, [])] for n in keys}},
+        {**chosen, **{n: [*dict.fromkeys((*keys[n], *chosen.get(n, ())))] for n in keys}},
         budget_bytes=budget_bytes,
         later_entries=[*own[1:], *keys],
         ahead=leaves.ahead,

@@ -162,6 +162,9 @@ def test_a_dossier_shows_how_the_keys_of_the_log_changed(
     assert remelt("dossier", serial, "--budget", "1kB", "--out", file, *place.options).status == 0
     (text,) = json.loads(file.read_text())["disclosures"][str(n)]
     assert entry.disclosure(text).name == "log_keys"
+    asked = ("--disclose", f"{n}:log_keys", "--out", file)  # what goes with it in any case
+    assert remelt("dossier", serial, *asked, *place.options).status == 0
+    assert json.loads(file.read_text())["disclosures"][str(n)] == [text]
     lines = [f"log {new}" if line.startswith("log ") else line for line in old.split("\n")]
     for number, policy in enumerate((old, "\n".join(lines))):
         (tmp_path / f"{number}.txt").write_text(policy)
