@@ -20,6 +20,8 @@ from ledger.errors import ConflictError, FormatError, ProofError, RuleError
 
 VERSION: Final = 1
 ENTRY_MAX_BYTES: Final = 65_535
+# More than an origin and a serial need; what is longer would fill the caches of `book.lines`.
+_LINE_MAX: Final = 64
 ZERO_HASH: Final = bytes(32)
 _PREV: Final = re.compile("[0-9a-f]{64}")
 _NAMES: Final = ["at", "book", "lots", "n", "prev", "reads", "statement", "v"]
@@ -78,6 +80,12 @@ def compose(n: int, at_ms: int, prev: bytes, statement: str, outcome: Outcome) -
 
 def parse(leaf: bytes) -> Entry:
     """An entry from canonical leaf bytes; FormatError (ENTRY_INVALID or another) otherwise."""
+    if len(leaf) > ENTRY_MAX_BYTES:
+        raise FormatError(
+            "ENTRY_INVALID",
+            f"an entry of {len(leaf)} bytes, want at most {ENTRY_MAX_BYTES}",
+            hint="no log can hold it",
+        )
     value = encoding.decode_canonical(leaf)
     if sorted(value) != _NAMES or value["v"] != VERSION:
         raise FormatError(
@@ -130,7 +138,9 @@ def _check_types(value: Mapping[str, Any]) -> None:
     for account, pages in value["book"].items():
         pair = account.startswith(("lot:", "transit:"))
         for page in pages.values():
-            for shown in page.values():
+            for line, shown in page.items():
+                if len(line) > _LINE_MAX:
+                    raise ValueError(f"{account} has a line that is none")
                 delta, balance = shown if pair else (shown, 0)
                 if _whole(balance) < 0:
                     raise ValueError(f"{account} is negative")

@@ -133,6 +133,9 @@ CHANGES: dict[str, Change] = {
     "a nominal line with balance": lambda leaf: leaf["book"].update(
         {"sink:HF01": {"Al": {"UNK": [1, 1]}}}
     ),
+    "a line of a long name": lambda leaf: leaf["book"].update(
+        {"sink:HF01": {"Al": {"UNK/" + "A" * 80: 1}}}
+    ),
     "a page that is a list": lambda leaf: leaf["book"].update({"lot:HF01/A": []}),
     "lots as a list": lambda leaf: leaf.update(lots=[]),
     "a note with a member more": lambda leaf: set_note(leaf, x=1),
@@ -161,6 +164,13 @@ def test_a_leaf_with_a_fault_in_its_form_is_refused(what: str, log: harness.Test
     assert data != receipt_of(log)
     with pytest.raises(FormatError):
         entry.parse(data)
+
+
+def test_a_leaf_that_no_log_can_hold_is_refused(log: harness.TestLedger) -> None:
+    value = json.loads(receipt_of(log))
+    value["book"]["loss:" + "x" * entry.ENTRY_MAX_BYTES] = {}
+    with pytest.raises(FormatError, match="bytes, want at most 65535"):
+        entry.parse(encoding.canonical(value))
 
 
 def reordered(data: bytes) -> bytes:
