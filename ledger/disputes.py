@@ -154,4 +154,4 @@ async def _ask_first(
     if answer.kind == "ahead":
         keep_evidence(ledger, listed, view.signed, theirs, proven=False)
         raise ahead(listed, answer.size or 0, view.head)
-    return "" if answer.kind == "cosigned" else f"witness {listed.name}: {why or answer.why}"
+    return "" if answer.kind == "cosigned" else f"witness {listed.name}: {answer.why or why}"

@@ -53,7 +53,6 @@ def examine(found: Settings) -> Iterator[Check]:
     yield from _file_system(found)
     yield _programs()
     yield from _database(found)
-    yield from _witnesses(found)
     yield _fonts()
     yield from _runs(found)
 
@@ -233,6 +232,7 @@ def _log(connection: Connection, log_id: str, found: Settings) -> Iterator[Check
     age_s = time.time() - head.at_ms / 1000
     yield Check("checkpoint", "ok", f"of {head.size} entries, {_ago(age_s)}")
     yield readiness.clock(head.at_ms)
+    yield from _witnesses(found, head)
 
 
 def _log_keys(connection: Connection, log_id: str, found: Settings, head: entries.Head) -> Check:
@@ -248,35 +248,36 @@ def _log_keys(connection: Connection, log_id: str, found: Settings, head: entrie
     return Check("log key", "ok", " ".join(signer.verifier.vkey for signer in signers))
 
 
-def _witnesses(found: Settings) -> Iterator[Check]:
+def _witnesses(found: Settings, head: entries.Head) -> Iterator[Check]:
     """The operator's list, and who of it answers."""
     try:
         known = witnesses.read(found)
-        signers = keys.load_log_keys(found) if known.listed else ()
     except LedgerError as error:
         yield Check(witnesses.NAME, "fail", error.message, error.hint)
         return
-    if not signers:
+    if not known.listed:
         yield Check(witnesses.NAME, "ok", "nobody is asked to cosign")
         return
     quorum = known.policy.quorum
     yield Check(witnesses.NAME, "ok", f"{len(known.listed)} witnesses, quorum {quorum}")
-    origin = signers[0].name
     for listed, (theirs, why) in zip(
-        known.listed, asyncio.run(witnesses.shown_by_all(known.listed, origin)), strict=True
+        known.listed, asyncio.run(witnesses.shown_by_all(known.listed, head.origin)), strict=True
     ):
-        yield _seen(f"witness {listed.name}", theirs, why, origin)
+        yield _seen(f"witness {listed.name}", theirs, why, head)
 
 
-def _seen(name: str, theirs: bytes | None, why: str, origin: str) -> Check:
+def _seen(name: str, theirs: bytes | None, why: str, head: entries.Head) -> Check:
     """What a witness shows of the log; whether that is true the server asks when it starts."""
     if theirs is None:
         hint = "is its address right, and does it know this log's key? `remelt witness --log VKEY`"
-        return Check(name, "warn", f"{origin}: {why}", hint)
+        return Check(name, "warn", f"{head.origin}: {why}", hint)
     try:
         seen = checkpoint.parse_checkpoint(note.parse_note(theirs).text)
     except LedgerError as error:
         return Check(name, "warn", error.message, "is this the address of a witness?")
+    if seen.size > head.size:
+        hint = "the database was set back: make the log whole with `remelt replay` before it writes"
+        return Check(name, "fail", f"it saw {seen.size} entries, here it has {head.size}", hint)
     return Check(name, "ok", f"it saw {seen.size} entries")
 
 

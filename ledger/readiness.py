@@ -157,14 +157,20 @@ def publication(
         yield Check("published", "ok", f"{shown.size} entries")
     asked = list(states)
     good = sum(is_current(state, shown) for state in asked)
-    said = [f"{s.name}: {s.kind or 'not asked yet'} {s.why}".strip() for s in asked
-            if not is_current(s, shown)]  # fmt: skip
+    said = [_said(state) for state in asked if not is_current(state, shown)]
     message = "; ".join([f"{good} of {len(asked)} cosigned {shown.size} entries", *said])
     if asked and not shown.met:
         hint = "the quorum of witnesses.txt is not met: ask whoever runs the others"
         yield Check("witnesses", "warn", message, hint)
     elif asked:
         yield Check("witnesses", "ok", message)
+
+
+def _said(state: State) -> str:
+    """What a witness answered last, for whoever reads /readyz."""
+    if state.kind == "cosigned":
+        return f"{state.name}: cosigned {state.size} entries"
+    return f"{state.name}: {state.why or state.kind or 'not asked yet'}"
 
 
 def is_current(state: State, shown: Published) -> bool:

@@ -187,4 +187,6 @@ def _words(error: Exception) -> str:
     said = " ".join(str(error).split())[:200]
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return f"no answer within {TIMEOUT_S:g} s"
+    if isinstance(error, httpx.ConnectError):
+        return f"no connection: {said}"
     return said or type(error).__name__

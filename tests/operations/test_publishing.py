@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,7 +106,7 @@ def test_what_is_served_is_cosigned_and_a_database_that_was_set_back_is_found_ou
         wait_for(lambda: cosigned(server, place) == (plant.SIZE + 4, {place.witnesses[0].name}))
         said = checks(server)["witnesses"]
         assert said["state"] == "warn"
-        assert re.search(r"1 of 2 cosigned 9 entries; witness.example/w2: later ", said["message"])
+        assert "1 of 2 cosigned 9 entries; witness.example/w2: no connection: " in said["message"]
         assert server.figures()["remelt_witness_quorum_met"] == 0
         record(server, 1)  # a log does not wait for its witnesses
         wait_for(lambda: cosigned(server, place)[0] == plant.SIZE + 5)
@@ -119,6 +118,11 @@ def test_what_is_served_is_cosigned_and_a_database_that_was_set_back_is_found_ou
     # The database comes back from yesterday, and the note of how far it had come is gone.
     put_back(tmp_path / "before", place.data)
     (place.data / highwater.NAME).unlink()
+    said_by = remelt("doctor", "--json", "--data", place.data).json["checks"]
+    found_by = {check["name"]: check for check in said_by}
+    said = found_by[f"witness {place.witnesses[0].name}"]
+    assert (said["state"], said["message"]) == ("fail", "it saw 10 entries, here it has 5")
+    assert "`remelt replay`" in said["hint"]
     done = serve(place.data)
     assert done.returncode == 1
     assert "BACKUP_OLD" in done.stderr

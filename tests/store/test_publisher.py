@@ -555,7 +555,7 @@ def test_a_start_asks_how_far_the_log_was_seen(world: NewWorld) -> None:
     assert [len(t.asked) for t in made.tinies] == [1, 1], "what they show is enough"
     one.shows, other.instead = None, _always((500, "text/plain", b"ill"))
     other.shows = None
-    assert disputes.check_witnesses(made.ledger) == [f"witness {other.name}: status 404"]
+    assert disputes.check_witnesses(made.ledger) == [f"witness {other.name}: status 500: ill"]
     assert len(one.asked) == 2
     one.shows = grown(made)
     with pytest.raises(RuleError, match="went on to 99 entries, here it has 5") as refused:
