@@ -7,8 +7,11 @@ no backup, before it publishes and when it ends; and does not start on a log tha
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import orjson
@@ -19,6 +22,11 @@ from ledger.errors import ProofError, RuleError
 from ledger.settings import Settings
 from ledger.store import entries
 from ledger.tlog import tiles
+
+try:
+    import fcntl as locks
+except ImportError:  # not a POSIX system: nobody waits
+    locks = None  # type: ignore[assignment]  # the module is there or it is not
 
 NAME: Final = "high-water.json"
 
@@ -46,10 +54,33 @@ def raise_to(settings: Settings, head: entries.Head) -> None:
 
     Nothing happens where the directory cannot be written.
     """
-    mark = read(settings)
-    if mark is not None and mark.origin == head.origin and mark.size >= head.size:
+    if _covers(read(settings), head):
         return
-    path = settings.data / NAME
+    with contextlib.suppress(OSError), _alone(settings.data):
+        if not _covers(read(settings), head):
+            _write(settings.data / NAME, head)
+
+
+def _covers(mark: Mark | None, head: entries.Head) -> bool:
+    return mark is not None and mark.origin == head.origin and mark.size >= head.size
+
+
+@contextlib.contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """One process at a time, so that a slow one does not take the mark back."""
+    if not hasattr(locks, "flock"):
+        yield
+        return
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            locks.flock(handle, locks.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _write(path: Path, head: entries.Head) -> None:
     fresh = path.with_name(f".{NAME}.{os.getpid()}")
     said = {"origin": head.origin, "size": head.size, "root": head.root.hex()}
     try:
@@ -59,7 +90,7 @@ def raise_to(settings: Settings, head: entries.Head) -> None:
             os.fsync(file.fileno())
         fresh.replace(path)
         keys.sync_directory(path.parent)
-    except OSError:
+    finally:
         fresh.unlink(missing_ok=True)
 
 

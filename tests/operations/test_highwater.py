@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from ledger import highwater
 from ledger.service import Ledger
 from ledger.store import engine as engines
+from ledger.store import entries
 from tests import documents
 from tests.operations.conftest import Run
 from tests.operations.test_logs import Server, serving, wait_for
@@ -133,3 +136,38 @@ def test_the_note_never_goes_down(grown: Path, tmp_path: Path) -> None:
     highwater.raise_to(plant.settings_of(grown), before.head())
     before.engine.dispose()
     assert mark_of(grown) == plant.SIZE + 4
+
+
+def test_a_process_that_is_slow_does_not_take_the_note_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    plant.build(data)
+    settings = plant.settings_of(data)
+    slow, go_on = threading.Event(), threading.Event()
+    fsync = os.fsync
+
+    def waiting(handle: int) -> None:
+        if threading.current_thread().name == "slow":
+            slow.set()
+            go_on.wait(10)
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", waiting)
+    monkeypatch.setattr(os, "getpid", threading.get_ident)  # as two processes
+    heads = {
+        name: entries.Head(plant.ORIGIN, size, bytes(32), bytes(32), 0)
+        for name, size in (("slow", 1_007), ("fast", 1_010))
+    }
+    threads = [
+        threading.Thread(name=name, target=highwater.raise_to, args=(settings, head))
+        for name, head in heads.items()
+    ]
+    threads[0].start()
+    assert slow.wait(10)
+    threads[1].start()
+    threads[1].join(0.3)
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert mark_of(data) == 1_010
