@@ -33,9 +33,13 @@ EXPECTED: Final[Mapping[str, frozenset[str]]] = {
 
 @dataclass(slots=True)
 class Own:
-    """What is a party's own, as the log has said so far; `here`: lots that lie at its sites."""
+    """What is a party's own, as the log has said so far; `here`: lots that lie at its sites.
+
+    known: whether any entry registered the party, or is its own.
+    """
 
     party: str
+    known: bool = False
     sites: set[str] = field(default_factory=set)
     here: set[str] = field(default_factory=set)
     certificates: set[str] = field(default_factory=set)
@@ -116,6 +120,8 @@ def _touches(own: Own, found: entry.Entry) -> Iterator[Touch]:
 
 def _take(own: Own, found: entry.Entry) -> None:
     body = found.event.body
+    if own.party in (found.event.party, getattr(body, "party", "")):
+        own.known = True
     if isinstance(body, bodies.SiteRegistered) and body.party == own.party:
         own.sites.add(body.site)
     if isinstance(body, bodies.CertificateIssued):

@@ -28,6 +28,7 @@ from ledger.errors import LedgerError, ProofError
 from ledger.sightings import Place, Seen, Sightings
 from ledger.tilesource import Source, Tree, open_source
 from ledger.tlog import cosignature, note
+from ledger.tlog.checkpoint import Checkpoint
 
 BEHIND_S: Final = 600
 """How long an address may show less than it, or another, has shown before it is an alarm."""
@@ -216,21 +217,25 @@ class Monitor:
                 f"since {_utc(self.kept.fresh_s)}" if self.kept.fresh_s else "anything seen here"
             )
             message = f"no quorum of witnesses has cosigned {since}"
-            yield Finding("alarm", "old", f"{message}, want it within {self.max_age_s} s")
+            yield Finding("alarm", "old", f"{message}, want it within {policies.age(self.max_age_s)}")
 
     # What others state about a party.
 
     def _follow(self) -> Iterator[Finding]:
-        if (
-            self.kept.own is None
-            or self.kept.top is None
-            or self.kept.next_n >= self.kept.top.said.size
-        ):
+        own, top = self.kept.own, self.kept.top
+        if own is None or top is None:
             return
+        if self.kept.next_n < top.said.size:
+            yield from self._read_on(own, top.said)
+        if self.kept.next_n >= top.said.size and not own.known:
+            wrong = f"no entry registers the party {own.party}: is it spelt so?"
+            yield Finding("warn", "party", wrong)
+
+    def _read_on(self, own: concerns.Own, said: Checkpoint) -> Iterator[Finding]:
         try:
-            read = Tree(self.sources[0], self.kept.top.said.size, self.kept.top.said.root)
-            for leaf in read.entries(self.kept.next_n, self.kept.top.said.size):
-                found = concerns.follow(self.kept.own, entry.parse(leaf), self.own_keys)
+            read = Tree(self.sources[0], said.size, said.root)
+            for leaf in read.entries(self.kept.next_n, said.size):
+                found = concerns.follow(own, entry.parse(leaf), self.own_keys)
                 self.kept.next_n += 1
                 if found is not None:
                     level = "look" if found.look else "expected"
@@ -239,7 +244,8 @@ class Monitor:
                     self.kept.save()
         except LedgerError as error:
             wrong = f"entry {self.kept.next_n}: {error.code}: {error.message}"
-            yield Finding("alarm", "entries", f"{self.sources[0].where}: {wrong}")
+            hint = f" ({error.hint})" if error.hint else ""
+            yield Finding("alarm", "entries", f"{self.sources[0].where}: {wrong}{hint}")
 
 
 def open_monitor(

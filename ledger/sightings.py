@@ -107,7 +107,8 @@ class Sightings:
 def _own_as_dict(own: concerns.Own | None) -> dict[str, Any] | None:
     if own is None:
         return None
-    return {"party": own.party, **{name: sorted(getattr(own, name)) for name in _SETS}}
+    sets = {name: sorted(getattr(own, name)) for name in _SETS}
+    return {"party": own.party, "known": own.known, **sets}
 
 
 def load(directory: Path, party: str = "") -> Sightings:
@@ -140,7 +141,8 @@ def _restore(made: Sightings, value: Mapping[str, Any]) -> None:
     kept = value["own"]
     if made.own is not None and kept is not None and kept["party"] == made.own.party:
         sets = {name: set(kept[name]) for name in _SETS}
-        made.own, made.next_n = concerns.Own(kept["party"], **sets), value["next_n"]
+        made.own = concerns.Own(kept["party"], kept["known"], **sets)
+        made.next_n = value["next_n"]
 
 
 def _line(seen: Seen) -> bytes:

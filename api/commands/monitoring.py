@@ -22,6 +22,7 @@ from ledger.errors import FormatError, LedgerError
 from ledger.tlog import note
 
 _SPAN: Final = re.compile(r"([1-9][0-9]{0,5})([smhd])", re.ASCII)
+_THUMBPRINT: Final = re.compile("[A-Za-z0-9_-]{43}", re.ASCII)
 _UNITS_S: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -65,6 +66,8 @@ def _sources(arguments: argparse.Namespace, *places: str) -> Iterator[list[tiles
 def _repeated(arguments: argparse.Namespace, default: str, once: Callable[[], int]) -> int:
     """What `once` says, or, without --once, the same over and over until somebody stops it."""
     every_s = span_s(arguments.every or default, "every")
+    if not arguments.once:
+        print(f"remelt: looking every {every_s} s; Ctrl-C ends it", file=sys.stderr)
     while True:
         began = time.monotonic()
         status = once()
@@ -114,6 +117,7 @@ def _mirror_once(
 def watch(arguments: argparse.Namespace) -> int:
     policy = policy_of(arguments.policy)
     max_age_s = span_s(arguments.max_age, "max_age") if arguments.max_age else None
+    _check_own_keys(arguments.own_key or ())
     with _sources(arguments, *arguments.url) as sources:
         made = monitor.open_monitor(
             Path(arguments.state), policy, sources, max_age_s=max_age_s,
@@ -121,6 +125,14 @@ def watch(arguments: argparse.Namespace) -> int:
         )  # fmt: skip
         told: set[monitor.Finding] = set()
         return _repeated(arguments, "10s", lambda: _look(arguments, made, told))
+
+
+def _check_own_keys(given: Sequence[str]) -> None:
+    for kid in given:
+        if _THUMBPRINT.fullmatch(kid) is None:
+            wrong = f"own_key: {kid[:60]!r}, want the thumbprint of a key: 43 characters"
+            hint = "`remelt key show` prints it"
+            raise FormatError("PARAMETER_INVALID", wrong, field="own_key", value=kid, hint=hint)
 
 
 def _look(arguments: argparse.Namespace, made: monitor.Monitor, told: set[monitor.Finding]) -> int:

@@ -373,6 +373,15 @@ def test_a_seller_sees_its_metal_go_on_and_only_registrations_are_worth_a_look(
     assert not concerned(log, place, tmp_path, "TONGLING"), "each is told once"
 
 
+def test_a_party_that_nobody_registered_is_told_until_somebody_does(tmp_path: Path) -> None:
+    log, place = metal()
+    for _ in range(2):
+        (finding,) = concerned(log, place, tmp_path, "TONGLNIG")
+        assert finding.level == "warn"
+        assert finding.message == "no entry registers the party TONGLNIG: is it spelt so?"
+    assert all(f.level != "warn" for f in concerned(log, place, tmp_path / "o", "OPERATOR"))
+
+
 def test_a_key_that_the_operator_adds_in_a_partys_name_is_told(tmp_path: Path) -> None:
     log, place = metal()
     own = harness.kid_of(log.keys["TONGLING"][0])
@@ -430,6 +439,9 @@ def test_the_command_tells_in_lines_and_by_its_exit_status(
         status, out, _ = run("--api-key", "rmk_key")
         assert (status, out) == (0, [f"{logs.ORIGIN}: 300 entries; checkpoints of one history: 1"])
         assert {key for _, key in web.asked} == {"Bearer rmk_key"}
+        status, out, err = run("--own-key", "abc")
+        assert (status, out) == (1, [])
+        assert "own_key: 'abc', want the thumbprint of a key: 43 characters" in err
         assert {key for _, key in other.asked} == {""}
         status, out, _ = run("--max-age", "1h", "--json")
         assert status == 1
