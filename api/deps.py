@@ -49,6 +49,21 @@ def spend(request: Request, who: Principal, events: int) -> None:
     known.count(who, request.method, events)
 
 
+async def spend_visits(request: Request, cost: float) -> None:
+    """Count what is public and dear by reads, for known callers: as visitors they do not count."""
+    known: Callers = request.app.state.callers
+    if not known.knows(request.scope):
+        return
+    header = request.scope[callers.AUTHORIZATION]
+    if header is not None:
+        who = known.by_key(header)
+    else:
+        session = await known.session(request)
+        who = session.principal if session else None
+    if who is not None:
+        known.count(who, request.method, cost)
+
+
 def need(who: Principal, scope: str) -> None:
     if scope not in who.scopes:
         raise RuleError(

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from api import deps, etags
+from api import deps, etags, limits
 from api.deps import LedgerDep, PrincipalDep
 from ledger import dossiers, entry, reports
 from ledger.apikeys import Principal
@@ -106,6 +106,7 @@ class _Disclosing:
 
 async def _disclosing(request: Request, disclose: Disclose = None) -> _Disclosing | None:
     """Whoever discloses something has to say who he is; nobody else is asked."""
+    await deps.spend_visits(request, limits.DOSSIER_COST)
     if disclose is None:
         return None
     who = await deps.principal(request)

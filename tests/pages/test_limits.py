@@ -218,3 +218,11 @@ def test_a_dossier_costs_a_stranger_what_it_costs_the_server(slow: Slow) -> None
     taken, answer = until_refused(lambda: slow.get(path, address="203.0.113.77"), 20)
     assert taken == 1, "20 visits each, of 20 that may come at once"
     refused(answer, "RATE_LIMITED")
+
+
+def test_a_dossier_costs_a_known_key_as_many_reads(slow: Slow) -> None:
+    slow.get(LOT, 3)
+    path = f"/v1/certificates/{'0' * 12}/dossier"
+    taken, answer = until_refused(lambda: slow.get(path, 3, "203.0.113.78"), 20)
+    assert 1 <= taken <= 2, "of 30 reads that may come at once"
+    refused(answer, "RATE_LIMITED")
