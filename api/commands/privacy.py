@@ -24,6 +24,9 @@ def forget(arguments: argparse.Namespace) -> int:
     wanted = _wanted(arguments)
     with contextlib.closing(Ledger.open(where(arguments))) as ledger:
         fields = forgetting.find(ledger, wanted)
+        if not fields and not arguments.yes:
+            print("nothing to erase: no private field that is kept matches")
+            return 0
         if not arguments.yes:
             _show(fields, "would be erased")
             print("remelt: error: nothing was erased", file=sys.stderr)
@@ -44,11 +47,16 @@ def forget(arguments: argparse.Namespace) -> int:
 
 def _show(fields: list[forgetting.Field], what: str) -> None:
     entries = {field.n for field in fields}
-    print(f"{len(fields):,} private fields of {len(entries):,} entries {what}")
+    shown = _of(len(fields), "private field", "private fields")
+    print(f"{shown} of {_of(len(entries), 'entry', 'entries')} {what}")
     for field in fields[:20]:
         print(f"  entry {field.n}: {field.name}")
     if len(fields) > 20:
         print(f"  and {len(fields) - 20:,} more")
+
+
+def _of(count: int, one: str, several: str) -> str:
+    return f"{count:,} {one if count == 1 else several}"
 
 
 def _wanted(arguments: argparse.Namespace) -> forgetting.Wanted:
@@ -60,7 +68,11 @@ def _wanted(arguments: argparse.Namespace) -> forgetting.Wanted:
             raise _unusable("value-file: not UTF-8", "one whole value a line") from None
         values = [line for line in text.split("\n") if line]
     given = [arguments.entry is not None, bool(arguments.party), bool(arguments.value_file)]
-    if sum(given) != 1 or (arguments.value_file and not values):
+    if arguments.value_file and not values:
+        raise _unusable(
+            f"value-file: {arguments.value_file}: no value in it", "one whole value a line"
+        )
+    if sum(given) != 1:
         raise _unusable(
             "want one of --entry N, --party P, --value-file FILE with a value a line",
             "`remelt forget --help` has examples",

@@ -104,7 +104,7 @@ def test_without_yes_it_says_what_would_go_and_touches_nothing(used: Place, reme
     n = next(n for n, fields in before.items() if "seller" in fields)
     said = remelt("forget", "--entry", n, "--name", "seller", *used.options)
     assert said.status == 1
-    assert f"1 private fields of 1 entries would be erased\n  entry {n}: seller\n" in said.out
+    assert f"1 private field of 1 entry would be erased\n  entry {n}: seller\n" in said.out
     assert "nothing was erased" in said.err
     assert kept(used) == before
     assert not (used.data / forget.RECORD).exists()
@@ -139,6 +139,18 @@ def test_what_is_forgotten_is_gone_from_the_files_and_the_log_is_as_it_was(
     assert {int(n) for n in row["fields"]} == {n for n in fields if n not in after or
                                                after[n].keys() != fields[n].keys()}  # fmt: skip
     assert SELLER not in str(row)
+
+
+def test_nothing_that_matches_is_nothing_to_erase(used: Place, remelt: Run) -> None:
+    said = remelt("forget", "--entry", 3, "--name", "no_such_name", *used.options)
+    assert (said.status, said.out) == (
+        0, "nothing to erase: no private field that is kept matches\n",
+    )  # fmt: skip
+    empty = used.data / "empty.txt"
+    empty.write_text("\n")
+    said = remelt("forget", "--value-file", empty, "--yes", *used.options)
+    assert said.status == 1
+    assert f"value-file: {empty}: no value in it" in said.err
 
 
 def test_a_partys_fields_are_those_it_stated_and_its_own_name(used: Place, remelt: Run) -> None:
