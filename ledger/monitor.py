@@ -216,8 +216,8 @@ class Monitor:
             since = (
                 f"since {_utc(self.kept.fresh_s)}" if self.kept.fresh_s else "anything seen here"
             )
-            message = f"no quorum of witnesses has cosigned {since}"
-            yield Finding("alarm", "old", f"{message}, want it within {policies.age(self.max_age_s)}")
+            wanted = f"want it within {policies.age(self.max_age_s)}"
+            yield Finding("alarm", "old", f"no quorum of witnesses has cosigned {since}, {wanted}")
 
     # What others state about a party.
 

@@ -149,6 +149,10 @@ def _check_age(seen: verdict.Seen, max_age_s: int, now_s: int | None) -> None:
         raise ProofError(
             "CHECKPOINT_STALE",
             f"the witnesses saw the checkpoint at {verdict.time_of(seen.seen_at_s * 1000)}, "
-            f"{(now_s - seen.seen_at_s) // 60} minutes ago, {wanted}",
+            f"{_ago(now_s - seen.seen_at_s)} ago, {wanted}",
             hint=_FRESH,
         )
+
+
+def _ago(age_s: int) -> str:
+    return f"{age_s // 60} minutes" if age_s >= 120 else f"{age_s} seconds"
