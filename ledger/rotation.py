@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from ledger import entry, keys, logkeys
 from ledger.book import bodies, state
-from ledger.errors import CorruptError, RuleError
+from ledger.errors import CorruptError, ProofError, RuleError
 from ledger.settings import Settings
 from ledger.store import entries, objects
 from ledger.tlog import note
@@ -79,7 +79,11 @@ def prepare(settings: Settings, origin: str) -> note.Signer:
     RuleError SETTING_INVALID where the environment holds the log's keys.
     """
     _refuse_environment(settings)
-    found = waiting(settings)
+    try:
+        found = waiting(settings)
+    except ProofError:  # cut off while it was written: before the log could name it
+        _new(settings).unlink()
+        found = None
     if found is None:
         skey = note.generate_skey(origin, secrets.token_bytes(32))
         keys.write_secret(_new(settings), skey.encode() + b"\n")

@@ -117,6 +117,16 @@ def test_a_command_that_was_cut_off_at_its_end_gives_no_key_a_second_line(
     assert len(signers(newest(place), listed(remelt, place))) == 2
 
 
+@pytest.mark.parametrize("torn", ["", "PRIVATE+KEY+store."])
+def test_a_key_that_was_not_written_whole_is_made_anew(
+    place: Place, remelt: Run, torn: str
+) -> None:
+    (place.settings.keys / "log.key.new").write_text(torn)
+    said = remelt("logkey", "add", *place.options)
+    assert said.status == 0, said.err
+    assert len(listed(remelt, place)) == 2
+
+
 def test_a_key_that_the_log_does_not_name_opens_nothing(place: Place, remelt: Run) -> None:
     (place.data / "keys/log.key").unlink()
     keys.create_log_key(place.settings, plant.ORIGIN)
