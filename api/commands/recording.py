@@ -78,6 +78,8 @@ def dossier(arguments: argparse.Namespace) -> int:
         )
     path.write_bytes(data)
     print(f"dossier {path} ({len(data):,} bytes)")
+    if len(data) > budget:
+        print(f"  more than {budget:,}: the certificate and what it rests on take that at least")
     _say_disclosed(disclose)
     return 0
 

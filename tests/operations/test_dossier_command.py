@@ -56,6 +56,8 @@ def test_a_dossier_is_made_anew_with_a_private_field_and_smaller(
     assert small.stat().st_size < file.stat().st_size
     assert json.loads(small.read_text())["disclosures"] == {}
     assert verified(remelt, place, small) == 0
+    least = remelt("dossier", serial, "--budget", "1", "--out", small, *place.options)
+    assert "  more than 1: the certificate and what it rests on take that at least" in least.out
 
 
 @pytest.mark.parametrize("budget", ["0", "17MB", "1.55MB", "x", "-1", "1e6", "٣kB", "1 MB"])
