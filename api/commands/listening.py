@@ -14,7 +14,8 @@ def check(host: str, port: int) -> None:
         with socket.create_server((host, port)):
             pass
     except OSError as error:
-        said, hint = error.strerror, "--host wants an address of this machine"
+        said, hint = str(error.strerror), "--host wants an address of this machine"
+        said = said.partition(" (while")[0]  # the address is named already
         if error.errno == errno.EADDRINUSE:
             said, hint = "another program listens there", "end it, or give another --port"
         elif error.errno == errno.EACCES:
