@@ -20,6 +20,7 @@ from ledger.certificate import dossier as dossiers
 from ledger.certificate import policy as policies
 from ledger.errors import FormatError, LedgerError
 from ledger.tlog import note
+from ledger.witness import logs as known_logs
 
 _SPAN: Final = re.compile(r"([1-9][0-9]{0,5})([smhd])", re.ASCII)
 _THUMBPRINT: Final = re.compile("[A-Za-z0-9_-]{43}", re.ASCII)
@@ -44,7 +45,8 @@ def policy_of(path: str) -> policies.Policy:
 def keys_of(arguments: argparse.Namespace) -> tuple[note.Verifier, ...]:
     """The log keys of --policy and of every --log-key."""
     found = [log.verifier for log in policy_of(arguments.policy).logs] if arguments.policy else []
-    return (*found, *(note.parse_vkey(vkey) for vkey in getattr(arguments, "log_key", None) or ()))
+    named = getattr(arguments, "log_key", None) or ()
+    return (*found, *(known_logs.of_vkey(vkey).verifier for vkey in named))
 
 
 def _opened(arguments: argparse.Namespace, places: Sequence[str]) -> list[tilesource.Source]:
