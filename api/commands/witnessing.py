@@ -30,6 +30,13 @@ def witness(arguments: argparse.Namespace) -> int:
             "SETTING_INVALID", "witness: no log to witness",
             hint="name its key with --log, as its operator gives it out, or a file with --logs",
         )  # fmt: skip
+    audits = (config.directory / AUDIT_DIRECTORY).exists()
+    if arguments.audit and not audits and witnesses.has_cosigned(config.directory):
+        raise RuleError(
+            "SETTING_INVALID",
+            f"{config.directory}: this witness has cosigned without auditing",
+            hint="a key that audits never did anything else: make one in a directory of its own",
+        )
     if arguments.audit:
         from api.commands import auditing  # which a plain witness need not load
 
@@ -40,7 +47,7 @@ def witness(arguments: argparse.Namespace) -> int:
             "SETTING_INVALID", "witness: --url and --api-key are for a witness that audits",
             hint="add --audit",
         )  # fmt: skip
-    if (config.directory / AUDIT_DIRECTORY).exists():
+    if audits:
         raise RuleError(
             "SETTING_INVALID",
             f"{config.directory}: this witness audits, and without that its key may not cosign",

@@ -151,10 +151,10 @@ def seen_at_s(policy: Policy, times: Mapping[str, int]) -> int | None:
 
     That is, the latest stated by one of them so that those who cosigned then or later meet the
     quorum: with a quorum of two, one witness that lies makes nothing look fresh. Who states no
-    time (0) counts for the quorum and for no age. None if nobody states one, or no quorum is met.
+    time (0) counts for no age. None if those who state one are no quorum.
     """
     for time in sorted({time for time in times.values() if time}, reverse=True):
-        since = {name: at for name, at in times.items() if at == 0 or at >= time}
+        since = {name: at for name, at in times.items() if at >= time}
         if satisfied(policy, since):
             return time
     return None

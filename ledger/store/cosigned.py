@@ -88,6 +88,12 @@ def open_store(path: Path) -> Store:
     return Store(engine, threading.Lock())
 
 
+def is_empty(store: Store) -> bool:
+    """Whether nothing was ever cosigned."""
+    with engines.reading(store.engine) as connection:
+        return connection.execute(select(_COSIGNED.c.origin).limit(1)).first() is None
+
+
 def last(store: Store, origin: str) -> Cosigned | None:
     """What was cosigned last of the log `origin`; raises what `read` raises."""
     with engines.reading(store.engine) as connection:

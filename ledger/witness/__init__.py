@@ -111,6 +111,17 @@ def ensure(config: Config) -> tuple[cosignature.CosigningKey, ...]:
     return keys
 
 
+def has_cosigned(directory: Path) -> bool:
+    """Whether the witness in `directory`, if there is one, ever cosigned anything."""
+    if not (directory / identity.STORE_FILE).exists():
+        return False
+    store = cosigned.open_store(directory / identity.STORE_FILE)
+    try:
+        return not cosigned.is_empty(store)
+    finally:
+        store.engine.dispose()
+
+
 def open_witness(
     config: Config,
     judges: Judges | None = None,

@@ -8,8 +8,10 @@ import pytest
 
 from api import cli
 from api.commands import auditing, witnessing
+from ledger import witness
 from ledger.tlog import cosignature
 from tests.unit.ledger.tlog import vectors
+from tests.witness import places
 
 Said = pytest.CaptureFixture[str]
 
@@ -68,3 +70,17 @@ def test_a_key_that_audits_does_not_cosign_unaudited(tmp_path: Path, capsys: Sai
     assert "this witness audits" in capsys.readouterr().err
     assert cli.main([*where, "--log", vectors.LOG.vkey, "--url", "https://x.example"]) == 1
     assert "add --audit" in capsys.readouterr().err
+
+
+def test_a_key_that_cosigned_unaudited_does_not_begin_to_audit(
+    tmp_path: Path, capsys: Said
+) -> None:
+    directory = places.new(tmp_path)
+    assert not witness.has_cosigned(directory)
+    opened = places.open_at(directory)
+    assert isinstance(witness.add_checkpoint(opened, places.asked(0, 15)), bytes)
+    opened.store.engine.dispose()
+    where = ["witness", "--dir", str(directory), "--log", vectors.LOG.vkey, "--audit"]
+    assert cli.main([*where, "--url", "http://127.0.0.1:9"]) == 1
+    assert "has cosigned without auditing" in capsys.readouterr().err
+    assert not (directory / auditing.AUDIT_DIRECTORY).exists()

@@ -262,9 +262,12 @@ def test_times_of_the_future_count_for_the_quorum_and_for_no_age(heat: Any) -> N
     assert verify.verify(soon, read, now_s=NOW).status == verdict.MEETS_POLICY
     one = seen_by(heat, w1=2**63 - 1, w2=NOW - 60)
     found = verify.verify(one, read, now_s=NOW)
+    assert refusal(found) == (3, "CHECKPOINT_STALE"), "w2 alone is no quorum, and may lie"
+    found = verify.verify(one, two_of_three(heat.log), now_s=NOW)
     assert found.status == verdict.MEETS_POLICY
+    found = verify.verify(seen_by(heat, w1=2**63 - 1, w2=NOW - 60, w3=NOW - 90), read, now_s=NOW)
     assert found.seen is not None
-    assert (found.seen.latest_s, found.seen.seen_at_s) == (NOW - 60, NOW - 60)
+    assert (found.status, found.seen.latest_s, found.seen.seen_at_s) == (0, NOW - 60, NOW - 90)
     found = verify.verify(seen_by(heat, w1=NOW + 301, w2=2**63 - 1), read, now_s=NOW)
     assert refusal(found) == (3, "CHECKPOINT_STALE")
     assert "in the future of this machine's clock" in why(found)
@@ -280,13 +283,13 @@ def test_a_cosigner_without_a_time_counts_for_the_quorum_and_for_no_age(heat: An
     )
     rows = (f"witness pq {key.cosigner.vkey}", "group g all pq w1", "quorum g")
     both = replaced(heat, harness.cosigned(signed, {"w1": NOW}), untimed)
-    read = buyer(heat.log, *rows, "max_age 1h")
-    found = verify.verify(both, read, now_s=NOW + 60)
+    found = verify.verify(both, buyer(heat.log, *rows), now_s=NOW + 60)
     assert found.status == verdict.MEETS_POLICY
     assert verdict.as_dict(found)["witnesses"][0] == {
         "name": "pq", "counted_as": "witness", "time": None
     }  # fmt: skip
-    assert refusal(verify.verify(both, read, now_s=NOW + 3_601)) == (3, "CHECKPOINT_STALE")
+    aged = verify.verify(both, buyer(heat.log, *rows, "max_age 1h"), now_s=NOW + 60)
+    assert refusal(aged) == (3, "CHECKPOINT_STALE"), "w1 alone is no quorum, and may lie"
     alone = replaced(heat, signed, untimed)
     read = buyer(heat.log, rows[0], "quorum pq")
     assert verify.verify(alone, read).status == verdict.MEETS_POLICY

@@ -285,7 +285,8 @@ def test_the_time_of_a_quorum_is_the_latest_by_which_all_of_it_had_seen() -> Non
     of_3 = a_policy("group a 2 X1 X2 X3", "quorum a")
     assert policy.seen_at_s(of_3, {"X1": 100, "X2": 200, "X3": 300}) == 200
     assert policy.seen_at_s(of_3, {"X1": 100, "X3": 10**18}) == 100
-    assert policy.seen_at_s(of_3, {"X1": 100, "X2": 0}) == 100
+    assert policy.seen_at_s(of_3, {"X1": 100, "X2": 0}) is None, "X1 may lie, and X2 says nothing"
+    assert policy.seen_at_s(of_3, {"X1": 100, "X2": 0, "X3": 90}) == 90
     assert policy.seen_at_s(of_3, {"X1": 0, "X2": 0}) is None
     assert policy.seen_at_s(of_3, {"X1": 100}) is None
     assert policy.seen_at_s(a_policy("quorum none"), {"X1": 100, "X2": 200}) == 200
