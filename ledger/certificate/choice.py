@@ -122,13 +122,21 @@ def grow(found: Found, claim: provenance.Claim, left_bytes: int, size_of: Size) 
     parents = {n: came for n, (came, _) in lineage.came_from.items() if n in shown}
     # An entry may be reached by several ways, of which `order` sees the widest: others after it.
     rest = sorted(shown, key=lambda n: (-lineage.through[n], -n))
-    choices: dict[int, set[int]] = {}
+    choices: list[tuple[bool, set[int]]] = []
+    tried: set[int] = set()
     for bits in _SIZES:
         small = _reachable(claim.n, parents, costs, 1 << bits)
-        if len(small) not in choices:
-            ways = [*order(claim.n, parents, {n: gains[n] for n in small}, costs), *rest]
-            choices[len(small)] = _fill(found, shown, ways, left_bytes, size_of)
-    found.chosen = max(choices.values(), key=lambda chosen: _proven_mg(found, claim, shown, chosen))
+        if len(small) not in tried:
+            tried.add(len(small))
+            ways = order(claim.n, parents, {n: gains[n] for n in small}, costs)
+            choices.append((True, _fill(found, shown, ways, left_bytes, size_of)))
+            choices.append((False, _fill(found, shown, [*ways, *rest], left_bytes, size_of)))
+
+    def worth(choice: tuple[bool, set[int]]) -> tuple[int, bool, int]:
+        frugal, chosen = choice
+        return _proven_mg(found, claim, shown, chosen), frugal, len(chosen)
+
+    found.chosen = max(choices, key=worth)[1]
 
 
 def _proven_mg(
