@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -61,11 +62,20 @@ def audit_remote(arguments: argparse.Namespace) -> int:
     progress = output.Progress("audited entries")
     with contextlib.closing(tilesource.open_source(arguments.url, api_key)) as source:
         report = remote_audit.run(source, policy, arguments.processes or 1, progress)
+    young = _is_young(policy, report)
     if arguments.json:
-        output.json(as_dict(report))
+        output.json(as_dict(report, young))
     else:
-        _print(report)
+        _print(report, young)
     return 0 if report.finding is None else 1
+
+
+def _is_young(policy: policies.Policy, report: remote_audit.Report) -> bool | None:
+    """Whether the checkpoint meets the policy's max_age; None where there is none."""
+    if policy.max_age_s is None:
+        return None
+    seen = policies.seen_at_s(policy, report.cosigned)
+    return seen is not None and time.time() - seen <= policy.max_age_s
 
 
 def read_policy(path: str) -> policies.Policy:
@@ -76,13 +86,14 @@ def read_policy(path: str) -> policies.Policy:
         raise FormatError(error.code, where, field=error.field, hint=error.hint) from error
 
 
-def as_dict(report: remote_audit.Report) -> dict[str, Any]:
+def as_dict(report: remote_audit.Report, young: bool | None) -> dict[str, Any]:
     return {
         "origin": report.origin,
         "size": report.size,
         "root": report.root.hex(),
         "cosigned": [{"witness": name, "at": _time(at)} for name, at in report.cosigned.items()],
         "quorum": report.quorum,
+        "young": young,
         "finding": None if report.finding is None else found(report.finding),
     }
 
@@ -91,7 +102,7 @@ def found(finding: Finding) -> dict[str, Any]:
     return {"n": finding.n, "field": finding.field, "message": finding.message}
 
 
-def _print(report: remote_audit.Report) -> None:
+def _print(report: remote_audit.Report, young: bool | None) -> None:
     if report.finding is None:
         print(f"clean: {report.size} entries, log {report.origin}")
     else:
@@ -102,6 +113,8 @@ def _print(report: remote_audit.Report) -> None:
         print(f"  cosigned by {name}, {_time(at)}")
     if not report.quorum:
         print("  the policy's quorum of witnesses is not met")
+    if young is False:
+        print("  the policy's max_age is not met: this may be the log as it was long ago")
 
 
 def _time(at_s: int) -> str:

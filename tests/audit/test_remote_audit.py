@@ -280,6 +280,20 @@ def test_the_command_says_clean_and_who_cosigned(
     assert said["cosigned"] == [{"witness": "w1", "at": "2026-03-02T00:00:00Z"}]
 
 
+@pytest.mark.parametrize(("most", "young"), [("1h", False), ("99999d", True), ("", None)])
+def test_the_command_says_whether_the_log_is_as_young_as_the_policy_wants(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], most: str, young: bool | None
+) -> None:
+    log = harness.yard()
+    directory, policy = shown.write(log, tmp_path / "log"), shown.policy_file(log, tmp_path)
+    with policy.open("a") as file:
+        file.write(f"max_age {most}\n" if most else "")
+    status, out, _ = run(capsys, "--url", directory, "--policy", policy)
+    assert (status, "max_age is not met" in out) == (0, young is False)
+    status, out, _ = run(capsys, "--url", directory, "--policy", policy, "--json")
+    assert json.loads(out)["young"] is young
+
+
 def _file(directory: Path, path: str) -> bytes | None:
     file = directory / path.lstrip("/")
     return file.read_bytes() if file.is_file() else None
