@@ -15,10 +15,16 @@ def answer(
     cache: str = "private, no-cache",
     vary: str = "Authorization, Cookie",
     headers: dict[str, str] | None = None,
+    always: dict[str, str] | None = None,
 ) -> Response:
-    """The bytes with their ETag; 304 without them if `If-None-Match` names it (RFC 9110 13.1.2)."""
+    """The bytes with their ETag; 304 without them if `If-None-Match` names it (RFC 9110 13.1.2).
+
+    headers: of the bytes. always: of the 304 as well.
+    """
     tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
-    kept = {"ETag": tag, "Cache-Control": cache, "Vary": vary}
+    kept = {"ETag": tag, "Cache-Control": cache, **(always or {})} | (
+        {"Vary": vary} if vary else {}
+    )
     if matches(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=kept)
     return Response(data, media_type=media_type, headers={**kept, **(headers or {})})

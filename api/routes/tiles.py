@@ -6,7 +6,6 @@ Source: C2SP tlog-tiles v0.1. Below the log's own prefix, and at the root as wel
 from __future__ import annotations
 
 import gzip
-import hashlib
 import re
 from typing import Annotated, Any, Final
 
@@ -59,7 +58,7 @@ async def published_checkpoint(request: Request, ledger: LedgerDep) -> Response:
         note = await run_in_threadpool(_published, ledger)
     except LedgerError as error:
         return _refused(request, error)
-    return _answer(request, note, TEXT, cache="public, max-age=1")
+    return etags.answer(request, note, TEXT, cache="public, max-age=1", vary="", always=_ANYWHERE)
 
 
 @router.get("/tile/entries/{index:path}", response_class=Response, responses=_BINARY)
@@ -80,11 +79,13 @@ async def entry_bundle(request: Request, ledger: LedgerDep, index: Index) -> Res
     more = {"Content-Encoding": "gzip"} if zipped else {}
     if private:
         vary = "Authorization, Cookie, Accept-Encoding"
-        return _answer(request, data, BYTES, cache=f"private, {FOREVER}", vary=vary, more=more)
-    more |= _ANYWHERE
-    return _answer(
-        request, data, BYTES, cache=f"public, {FOREVER}", vary="Accept-Encoding", more=more
-    )
+        return etags.answer(
+            request, data, BYTES, cache=f"private, {FOREVER}", vary=vary, always=more
+        )
+    return etags.answer(
+        request, data, BYTES, cache=f"public, {FOREVER}", vary="Accept-Encoding",
+        always=more | _ANYWHERE,
+    )  # fmt: skip
 
 
 @router.get("/tile/{level}/{index:path}", response_class=Response, responses=_BINARY)
@@ -94,7 +95,7 @@ async def hash_tile(request: Request, ledger: LedgerDep, level: Level, index: In
         data = await run_in_threadpool(_tile, ledger, _place(request, f"{level}/{index}"))
     except LedgerError as error:
         return _refused(request, error)
-    return _answer(request, data, BYTES, cache=f"public, {FOREVER}")
+    return etags.answer(request, data, BYTES, cache=f"public, {FOREVER}", vary="", always=_ANYWHERE)
 
 
 def accepts_gzip(given: str) -> bool:
@@ -165,23 +166,6 @@ def _check_width(connection: Connection, log_id: str, level: int, index: int, wi
     most = tree.MAX_SIZE if width == tiles.WIDTH else min(least + unit - 1, tree.MAX_SIZE)
     if least > tree.MAX_SIZE or not entries.has_checkpoint(connection, log_id, least, most):
         raise _nothing(level, index, width)
-
-
-def _answer(
-    request: Request,
-    data: bytes,
-    media_type: str,
-    *,
-    cache: str,
-    vary: str = "",
-    more: dict[str, str] = _ANYWHERE,
-) -> Response:
-    """The bytes with their ETag, or 304 for who has them."""
-    tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": cache} | ({"Vary": vary} if vary else {}) | more
-    if etags.matches(request.headers.get("if-none-match", ""), tag):
-        return Response(status_code=304, headers=headers)
-    return Response(data, media_type=media_type, headers=headers)
 
 
 def _refused(request: Request, error: LedgerError) -> Response:
